@@ -1,0 +1,108 @@
+// A pool: storage that volumes are drawn from, and the points that hold their past. Engines implement it; everything
+// else is written against it.
+//
+// Structure changes only by transactions. A transaction is a list of changes that happen together or not at all, at one
+// position between two writes, on disk too: after a crash either every change of it is there or none. So an operation
+// on a group of a thousand volumes is atomic because it is one transaction.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "base/status.h"
+#include "base/task.h"
+#include "block/types.h"
+#include "block/volume.h"
+
+namespace lockstep::block {
+
+// A new volume, all zeroes, thin: it takes space as it is written. already-exists if the id is taken.
+struct CreateVolume {
+  VolumeId volume;
+  uint64_t size = 0;  // bytes; multiple of kBlockSize, at least one block, at most kMaxVolumeSize
+};
+// Removes a volume. Points that hold its past keep holding it; clones of those are unaffected.
+struct DeleteVolume {
+  VolumeId volume;
+};
+// Grows a volume; the new part is zeroes. Making it smaller is not-supported.
+struct ResizeVolume {
+  VolumeId volume;
+  uint64_t size = 0;
+};
+// Retains the present content of the volumes, as of this transaction's position: every write acknowledged before the
+// transaction was submitted is in it, and for every write in it everything acknowledged before that one was submitted.
+// Reads of it never change. Stops no writer.
+struct TakePoint {
+  PointId point;
+  std::vector<VolumeId> volumes;  // at least one, no duplicates
+};
+// Forgets a point; space that only it held comes back. Clones made from it live on.
+struct ReleasePoint {
+  PointId point;
+};
+// A new volume whose content is `source` as it was at `point`, writable, in constant time. Larger than the source if
+// asked; the rest is zeroes.
+struct Clone {
+  PointId point;
+  VolumeId source;     // one of the point's volumes (it may have been deleted since)
+  VolumeId volume;     // the new one
+  uint64_t size = 0;   // bytes; 0: as the source was at the point; never smaller
+};
+// Replaces the whole content of an existing volume by that of `source` at `point`, in constant time; its size becomes at
+// least the source's. With source == volume this is "revert". Its own points keep its past.
+struct SetContent {
+  VolumeId volume;
+  PointId point;
+  VolumeId source;
+};
+
+using Change = std::variant<CreateVolume, DeleteVolume, ResizeVolume, TakePoint, ReleasePoint, Clone, SetContent>;
+
+struct Transaction {
+  TransactionId id;             // chosen by the caller, never used twice
+  std::vector<Change> changes;  // in order; a later one sees what an earlier one did; at most 100,000 objects in all
+};
+
+// One owner loop. All methods may be called at any time; answers come on the loop.
+class Pool {
+ public:
+  // REQUIRES: no request, task or opened volume of it is alive. Closing needs no flush: opening again recovers.
+  virtual ~Pool() = default;
+  virtual PoolId id() const = 0;
+
+  // Applies a transaction. OK means: done and durable. An error means that nothing was changed (invalid-argument,
+  // not-found, already-exists, in-use, not-supported, no-space), but for io-error and corrupted, after which the pool is
+  // failed: whether it was applied is known when the pool has been opened again.
+  virtual Task<Status> Apply(Transaction transaction) = 0;
+  // Whether the transaction was applied; right for the last 1,024 at least. This is how a caller that wrote down what
+  // it was about to do finds out after a crash whether it did it.
+  virtual bool WasApplied(TransactionId id) const = 0;
+
+  // not-found if there is none. Opening twice gives the same content.
+  virtual Result<std::shared_ptr<Volume>> OpenVolume(VolumeId volume) = 0;
+  // The volume as it was at the point; read-only. The point must outlive what is opened.
+  virtual Result<std::shared_ptr<Volume>> OpenPoint(PointId point, VolumeId volume) = 0;
+
+  // Extents of `volume` that may differ between two points (or between a point and now), at the cost of what changed.
+  // Both points must be of this volume and no SetContent of it between them (not-supported: compare as a whole).
+  virtual Task<Result<std::vector<Extent>>> Diff(VolumeId volume, PointId from, std::optional<PointId> to) = 0;
+
+  // Makes the volume's own what it still shares through its clone origin in [offset, offset + length): copies, never
+  // over anything that was written to the volume itself, while I/O goes on. Answers the number of bytes copied.
+  virtual Task<Result<uint64_t>> CopyUp(VolumeId volume, uint64_t offset, uint64_t length) = 0;
+
+  // Everything acknowledged so far, of all volumes, is durable when this answers OK.
+  virtual Task<Status> Flush() = 0;
+
+  virtual PoolInfo Info() const = 0;
+  virtual std::vector<VolumeInfo> Volumes() const = 0;  // ordered by id
+  virtual std::vector<PointInfo> Points() const = 0;    // ordered by position
+  virtual Result<VolumeInfo> Find(VolumeId volume) const = 0;
+  virtual Result<PointInfo> Find(PointId point) const = 0;
+};
+
+}  // namespace lockstep::block
