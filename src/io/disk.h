@@ -51,4 +51,8 @@ class Disk {
   virtual void Submit(DiskRequest& request) = 0;
 };
 
+// What every implementation asks first: invalid-argument for a request that is misaligned, beyond the end of the disk
+// or whose buffers do not add up. Such a request completes with this status and nothing is changed.
+Status CheckRequest(const Disk& disk, const DiskRequest& request);
+
 }  // namespace lockstep::io
