@@ -1,0 +1,161 @@
+// The use cases: what every management face calls, so that none implements anything twice and all behave alike.
+//
+// Thread and time. One object, owned by the control loop: every method is called there and every task ends there.
+// Questions are answered at once from memory. Changes are tasks; they are carried out one after the other, in the order
+// in which they were asked for, and survive a crash at any step all or not at all (docs/decisions/005). Engines are used
+// on the data loop.
+//
+// Errors are the same for all use cases; the face maps the codes (CIM_ReplicationService return codes in brackets):
+// invalid-argument, not-found (of an object named in the request), already-exists [5 Invalid Parameter]; not-supported
+// [1 Not Supported]; in-use [6 In Use]; timeout [3 Timeout]; invalid-state and everything else [4 Failed]. Where a method
+// has a return code of its own, the method's comment says which code stands for it. After an error nothing has changed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/task.h"
+#include "block/pool.h"
+#include "catalog/catalog.h"
+#include "catalog/model.h"
+#include "control/interfaces.h"
+#include "control/requests.h"
+#include "control/views.h"
+#include "io/clock.h"
+#include "io/loop.h"
+#include "io/random.h"
+
+namespace lockstep::control {
+
+// Everything outlives the Control. The two loops may be the same.
+struct Surroundings {
+  io::Loop& control_loop;
+  io::Loop& data_loop;
+  io::Clock& clock;
+  io::Random& random;
+  Log& log;
+  PoolOpener& pools;
+  ExportSink& exports;
+  ExportUse& use;
+};
+
+class Control {
+ public:
+  Control(Surroundings surroundings, std::unique_ptr<catalog::Catalog> catalog);
+  // REQUIRES: Stop has ended, or Start was never called.
+  ~Control();
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+
+  // Opens the pools, settles what a crash left half done, publishes the exports, goes on with running jobs. A pool that
+  // does not open is shown as failed, with its reason, and does not stop the others; only a catalog that cannot be used
+  // is an error. Called once, before anything else.
+  Task<Status> Start();
+  // Lets the change that runs end, refuses further ones (unavailable), stops copying (it goes on after the next start),
+  // withdraws the exports, closes the pools. Called once.
+  Task<void> Stop();
+
+  // ---- Pools.
+  Task<Result<PoolId>> CreatePool(CreatePoolRequest request);
+  // Takes in a pool that exists at the path, as of another catalog. Its volumes are known by generated names.
+  Task<Result<PoolId>> AddPool(std::string name, std::string path);
+  // Reads sizes and use of pools and volumes afresh from the engines; the questions below answer what was last read.
+  // Done by itself after every change.
+  Task<void> RefreshUsage();
+  std::vector<PoolView> Pools() const;            // by name
+  Result<PoolView> Pool(PoolId pool) const;       // not-found
+  Result<PoolView> PoolByName(std::string_view name) const;
+
+  // ---- Volumes.
+  Task<Result<std::vector<VolumeId>>> CreateVolumes(CreateVolumesRequest request);
+  // in-use: it is exported, or is source or target of a relationship (say which in the sentence). A member of groups
+  // leaves them.
+  Task<Status> DeleteVolume(VolumeId volume);
+  // Only grows. in-use: the target of a relationship.
+  Task<Status> ResizeVolume(VolumeId volume, uint64_t size);
+  Task<Status> RenameVolume(VolumeId volume, std::string name);
+  std::vector<VolumeView> Volumes() const;        // by name
+  Result<VolumeView> Volume(VolumeId volume) const;
+  Result<VolumeView> VolumeByName(std::string_view name) const;
+
+  // ---- Exports.
+  Task<Result<ExportId>> CreateExport(CreateExportRequest request);
+  // in-use: clients are connected and `force` is false.
+  Task<Status> DeleteExport(ExportId id, bool force);
+  std::vector<ExportView> Exports() const;        // by name
+  Result<ExportView> ExportByName(std::string_view name) const;
+
+  // ---- Groups. Never a job.
+  Task<Result<GroupId>> CreateGroup(CreateGroupRequest request);
+  Task<Status> ModifyGroup(ModifyGroupRequest request);
+  // invalid-state [7 One or more elements in a replication relationship]. in-use [6]: it has members and
+  // `remove_elements` is false. Volumes are never deleted.
+  Task<Status> DeleteGroup(GroupId group, bool remove_elements);
+  // Appends; what is a member already stays where it is. not-found [7 Group does not exist]; a volume that does not exist
+  // is invalid-argument. in-use: the group is an end of a group relationship.
+  Task<Status> AddMembers(GroupId group, std::vector<VolumeId> members);
+  // not-found [7 Group does not exist]; invalid-state [8 Member not in group]; in-use: a member is replicated through
+  // this group. `delete_on_empty_element`, when given, overrides the group's own for this call.
+  Task<Status> RemoveMembers(GroupId group, std::vector<VolumeId> members, std::optional<bool> delete_on_empty_element);
+  std::vector<catalog::GroupRecord> Groups() const;  // by name
+  Result<catalog::GroupRecord> Group(GroupId group) const;
+  Result<catalog::GroupRecord> GroupByName(std::string_view name) const;
+
+  // ---- Replicas.
+  Task<Result<ReplicaResult>> CreateElementReplica(CreateElementReplicaRequest request);
+  Task<Result<ListReplicaResult>> CreateListReplica(CreateListReplicaRequest request);
+  Task<Result<GroupReplicaResult>> CreateGroupReplica(CreateGroupReplicaRequest request);
+  Task<Result<GroupReplicaResult>> CreateGroupReplicaFromElements(CreateGroupReplicaFromElementsRequest request);
+  // Operations are legal as replication/table.h says for the type and the present state. invalid-state: not legal now,
+  // or needs Force (the sentence says so). in-use: an operation on it is running, or the target is in use by a host
+  // where the operation is Return To ResourcePool.
+  Task<Result<ModifyResult>> ModifyReplica(ModifyReplicaRequest request);
+  // The same operation on several: all or none.
+  Task<Result<ModifyResult>> ModifyList(ModifyListRequest request);
+  // CIM_StorageSynchronized.CopyPriority, its one writable property.
+  Task<Status> SetCopyPriority(RelationshipId id, catalog::CopyPriority priority);
+
+  std::vector<RelationshipView> Relationships(const RelationshipFilter& filter = {}) const;  // oldest first
+  std::vector<GroupRelationshipView> GroupRelationships(const RelationshipFilter& filter = {}) const;
+  Result<RelationshipView> Relationship(RelationshipId id) const;
+  Result<RelationshipView> RelationshipOf(VolumeId source, VolumeId target) const;  // by its CIM keys
+  Result<GroupRelationshipView> GroupRelationship(GroupRelationshipId id) const;
+  Result<GroupRelationshipView> GroupRelationshipByName(std::string_view name) const;
+
+  // ---- Points and aspects.
+  std::vector<PointView> Points() const;  // oldest first
+  std::vector<catalog::AspectRecord> Aspects() const;
+  Result<catalog::AspectRecord> Aspect(AspectId id) const;
+  // Forgets it; its point is released when nothing else holds it.
+  Task<Status> DeleteAspect(AspectId id);
+
+  // ---- Jobs.
+  std::vector<catalog::JobRecord> Jobs() const;  // oldest first
+  Result<catalog::JobRecord> Job(JobId id) const;
+  // in-use: it has not ended.
+  Task<Status> DeleteJob(JobId id);
+  // CIM_ConcreteJob.RequestStateChange: Terminate, Suspend and Start. invalid-state [4097]: it has ended, or is not
+  // suspended. Cancelling aborts the copies (CopyState Aborted; only Resync Replica restarts them).
+  Task<Status> CancelJob(JobId id);
+  Task<Status> SuspendJob(JobId id);
+  Task<Status> ResumeJob(JobId id);
+  Task<Status> SetJobRetention(JobId id, bool delete_on_completion, uint64_t time_before_removal_us);
+  // Ends when the job has: its last record.
+  Task<Result<catalog::JobRecord>> WaitForJob(JobId id);
+
+  // ---- Changes. The listener is called after every change that is durable, on the control loop, and must not change
+  // anything itself from within.
+  using Listener = std::function<void(const ChangeEvent&)>;
+  uint64_t Subscribe(Listener listener);
+  void Unsubscribe(uint64_t subscription);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lockstep::control

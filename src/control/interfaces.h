@@ -1,0 +1,54 @@
+// What control needs from the node around it: engines, and the server that exports volumes. Implemented by apps/node.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "base/task.h"
+#include "block/pool.h"
+
+namespace lockstep::control {
+
+// Makes and opens pools. Called on the control loop; answers on any thread, the pool belongs to the data loop. Blocking
+// parts run on the executor.
+class PoolOpener {
+ public:
+  virtual ~PoolOpener() = default;
+  // Makes a pool with the given id on a path that holds none (already-exists otherwise) and opens it. `size` as in
+  // CreatePoolRequest.
+  virtual Task<Result<std::shared_ptr<block::Pool>>> Create(std::string path, uint64_t size, block::PoolId id) = 0;
+  // Opens what is there; recovers it after a crash.
+  virtual Task<Result<std::shared_ptr<block::Pool>>> Open(std::string path) = 0;
+};
+
+// A volume as clients shall see it.
+struct PublishedExport {
+  std::string name;
+  block::VolumeId volume;
+  std::shared_ptr<block::Pool> pool;  // where to open the volume; on the data loop
+  bool read_only = false;
+};
+
+// The server side of exports. Called on the control loop; answers on any thread. The sink keeps a pool alive only while
+// something of it is published.
+class ExportSink {
+ public:
+  virtual ~ExportSink() = default;
+  // From now on clients can connect to it by name. A name is published once at a time.
+  virtual Task<Status> Publish(PublishedExport published) = 0;
+  // Disconnects the clients that it has, ends their requests and forgets the name; after OK nothing of it uses the pool.
+  // OK when it was not published.
+  virtual Task<Status> Withdraw(std::string name) = 0;
+};
+
+// "In use by a host": a client is connected now. Asked on the control loop.
+class ExportUse {
+ public:
+  virtual ~ExportUse() = default;
+  // Connections to any export of the volume, read-only ones included.
+  virtual uint32_t Connections(block::VolumeId volume) const = 0;
+};
+
+}  // namespace lockstep::control
