@@ -30,6 +30,7 @@ class SimDisk final : public io::Disk {
     SimDiskMedia& media;
     uint64_t seed;
     DiskTiming timing;
+    std::shared_ptr<void> lease = {};  // released when the disk is closed
   };
   explicit SimDisk(Setup setup);
   // Requests that hang, and those of a node that crashed, may still be in flight: they are forgotten.

@@ -54,7 +54,7 @@ class SimDiskTest : public testing::Test {
   SimDiskTest() { Open(0); }
   void Open(uint64_t seed) {
     disk_.reset();
-    disk_ = std::make_unique<SimDisk>(SimDisk::Setup{"d", loop_, faults_, *media_, seed, {}});
+    disk_ = std::make_unique<SimDisk>(SimDisk::Setup{"d", loop_, faults_, *media_, seed, {}, {}});
   }
   Status Do(Op op, uint64_t block, uint64_t count, char fill = 0) {
     Request r(op, block, count, fill);
