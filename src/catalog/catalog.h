@@ -1,5 +1,5 @@
-// The catalog: what was asked for, in one SQLite file, and the intents that make a change of engine and catalog together
-// atomic (docs/decisions/005, 006).
+// The catalog: what was asked for, in one SQLite file, and the intents that make a change of engine and catalog
+// together atomic (docs/decisions/005, 006).
 //
 // Commit is one SQLite transaction and durable when it answers OK; after a crash a commit is there as a whole or not at
 // all. All file access goes through io::FileSystem. Calls block for a disk flush: the owner is the control loop, which
@@ -18,49 +18,49 @@
 
 namespace lockstep::catalog {
 
-using Record = std::variant<PoolRecord, VolumeRecord, GroupRecord, PointRecord, RelationshipRecord, GroupRelationshipRecord,
-                            AspectRecord, JobRecord, ExportRecord>;
+using Record = std::variant<PoolRecord, VolumeRecord, GroupRecord, PointRecord, RelationshipRecord,
+                            GroupRelationshipRecord, AspectRecord, JobRecord, ExportRecord>;
 using RecordId = std::variant<PoolId, VolumeId, GroupId, PointId, RelationshipId, GroupRelationshipId, AspectId, JobId,
                               ExportId>;
 
 // What happens together. A record is stored whole: put makes or replaces it. Removals come first, then puts; removing
 // what is not there is fine.
 struct Mutation {
-  std::vector<RecordId> removes;
-  std::vector<Record> puts;
+  std::vector<RecordId> removes{};
+  std::vector<Record> puts{};
   bool empty() const { return removes.empty() && puts.empty(); }
   bool operator==(const Mutation&) const = default;
 };
 
 // "I am about to apply this engine transaction; once it is applied, do that to the catalog."
 struct Intent {
-  TransactionId transaction;
-  PoolId pool;
-  std::vector<VolumeId> volumes;  // that the transaction makes or removes
-  std::vector<PointId> points;    // likewise
-  Mutation mutation;
+  TransactionId transaction{};
+  PoolId pool{};
+  std::vector<VolumeId> volumes{};  // that the transaction makes or removes
+  std::vector<PointId> points{};    // likewise
+  Mutation mutation{};
   bool operator==(const Intent&) const = default;
 };
 
 // One commit: `mutation`, then the intents.
 struct Batch {
-  Mutation mutation;
-  std::vector<Intent> add_intents;
-  std::vector<TransactionId> remove_intents;
+  Mutation mutation{};
+  std::vector<Intent> add_intents{};
+  std::vector<TransactionId> remove_intents{};
 };
 
 // Everything, as read at start-up; each vector ordered by id.
 struct Contents {
-  std::vector<PoolRecord> pools;
-  std::vector<VolumeRecord> volumes;
-  std::vector<GroupRecord> groups;
-  std::vector<PointRecord> points;
-  std::vector<RelationshipRecord> relationships;
-  std::vector<GroupRelationshipRecord> group_relationships;
-  std::vector<AspectRecord> aspects;
-  std::vector<JobRecord> jobs;
-  std::vector<ExportRecord> exports;
-  std::vector<Intent> intents;
+  std::vector<PoolRecord> pools{};
+  std::vector<VolumeRecord> volumes{};
+  std::vector<GroupRecord> groups{};
+  std::vector<PointRecord> points{};
+  std::vector<RelationshipRecord> relationships{};
+  std::vector<GroupRelationshipRecord> group_relationships{};
+  std::vector<AspectRecord> aspects{};
+  std::vector<JobRecord> jobs{};
+  std::vector<ExportRecord> exports{};
+  std::vector<Intent> intents{};
 };
 
 class Catalog {
@@ -75,8 +75,8 @@ class Catalog {
 
   virtual ~Catalog() = default;
   virtual Result<Contents> Load() = 0;
-  // After an io-error, no-space or corrupted nothing of the batch is stored, as far as this process can tell; a later
-  // Commit may succeed.
+  // no-space: nothing of the batch is stored; a later Commit may succeed. Any other error: whether the batch is stored is
+  // known when the catalog has been opened again; until then it takes no further commit.
   virtual Status Commit(const Batch& batch) = 0;
 };
 

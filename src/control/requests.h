@@ -26,91 +26,91 @@ using catalog::VolumeId;
 using replication::ReplicationSettings;
 
 struct CreatePoolRequest {
-  std::string name;
-  std::string path;   // of a block device or a file
+  std::string name{};
+  std::string path{};   // of a block device or a file
   uint64_t size = 0;  // bytes to make the file with; 0: the path exists, all of it is taken
 };
 
 struct CreateVolumesRequest {
-  std::optional<PoolId> pool;  // absent: the only pool there is
-  std::string name;            // empty: generated. With count > 1: name_1, name_2, ...
+  std::optional<PoolId> pool{};  // absent: the only pool there is
+  std::string name{};            // empty: generated. With count > 1: name_1, name_2, ...
   uint64_t size = 0;           // bytes, rounded up to block::kBlockSize
   uint32_t count = 1;          // 1..1000; all or none
 };
 
 struct CreateExportRequest {
-  VolumeId volume;
-  std::string name;  // empty: the volume's name
+  VolumeId volume{};
+  std::string name{};  // empty: the volume's name
   bool read_only = false;
 };
 
 struct CreateGroupRequest {
-  std::optional<std::string> group_name;  // absent: generated
-  std::vector<VolumeId> members;          // order kept; may be empty
-  std::optional<bool> persistent;
-  std::optional<bool> delete_on_empty_element;
-  std::optional<bool> delete_on_unassociated;
-  std::optional<catalog::ReservedAs> reserved_as;
+  std::optional<std::string> group_name{};  // absent: generated
+  std::vector<VolumeId> members{};          // order kept; may be empty
+  std::optional<bool> persistent{};
+  std::optional<bool> delete_on_empty_element{};
+  std::optional<bool> delete_on_unassociated{};
+  std::optional<catalog::ReservedAs> reserved_as{};
 };
 
 // Absent: unchanged.
 struct ModifyGroupRequest {
-  GroupId group;
-  std::optional<std::string> name;
-  std::optional<bool> persistent;
-  std::optional<bool> delete_on_empty_element;
-  std::optional<bool> delete_on_unassociated;
-  std::optional<catalog::ReservedAs> reserved_as;
+  GroupId group{};
+  std::optional<std::string> name{};
+  std::optional<bool> persistent{};
+  std::optional<bool> delete_on_empty_element{};
+  std::optional<bool> delete_on_unassociated{};
+  std::optional<catalog::ReservedAs> reserved_as{};
 };
 
 // What the four ways to create replicas have in common.
 struct ReplicaOptions {
   catalog::SyncType sync_type = catalog::SyncType::kSnapshot;
-  std::optional<catalog::Mode> mode;  // absent: Snapshot Synchronous, Clone Asynchronous
-  ReplicationSettings settings;
-  std::optional<PoolId> target_pool;      // must be the sources' in this release
+  std::optional<catalog::Mode> mode{};  // absent: Snapshot Synchronous, Clone Asynchronous
+  ReplicationSettings settings{};
+  std::optional<PoolId> target_pool{};      // must be the sources' in this release
   bool has_target_setting_goal = false;   // TargetSettingGoal was given: wrong together with supplied targets
   bool has_collections = false;           // Collections was given: not supported
-  std::optional<catalog::CopyState> wait_for_copy_state;
+  std::optional<catalog::CopyState> wait_for_copy_state{};
 };
 
 struct CreateElementReplicaRequest {
-  ReplicaOptions options;
-  std::string element_name;  // of the target to make; empty: generated
-  VolumeId source_element;
-  std::optional<VolumeId> target_element;
+  ReplicaOptions options{};
+  std::string element_name{};  // of the target to make; empty: generated
+  VolumeId source_element{};
+  std::optional<VolumeId> target_element{};
 };
 
 struct CreateListReplicaRequest {
-  ReplicaOptions options;
-  std::vector<std::string> element_names;  // by index; missing or empty: generated
-  std::vector<VolumeId> source_elements;
-  std::vector<VolumeId> target_elements;   // empty: not supplied
-  std::optional<uint16_t> consistency;     // 2 No Consistency, 3 Sequential Consistency
+  ReplicaOptions options{};
+  std::vector<std::string> element_names{};  // by index; missing or empty: generated
+  std::vector<VolumeId> source_elements{};
+  std::vector<VolumeId> target_elements{};   // empty: not supplied
+  std::optional<uint16_t> consistency{};     // 2 No Consistency, 3 Sequential Consistency
 };
 
 struct CreateGroupReplicaRequest {
-  ReplicaOptions options;
-  std::string relationship_name;           // empty: generated
-  std::optional<GroupId> source_group;     // exactly one of source_group and source_element
-  std::optional<VolumeId> source_element;
-  std::optional<GroupId> target_group;
-  std::optional<uint64_t> target_element_count;  // only with source_element
-  std::optional<uint16_t> consistency;     // 2 No Consistency, 3 Sequential Consistency
+  ReplicaOptions options{};
+  std::string relationship_name{};           // empty: generated
+  std::optional<GroupId> source_group{};     // exactly one of source_group and source_element
+  std::optional<VolumeId> source_element{};
+  std::optional<GroupId> target_group{};
+  std::optional<uint64_t> target_element_count{};  // only with source_element
+  std::optional<uint16_t> consistency{};     // 2 No Consistency, 3 Sequential Consistency
 };
 
 struct CreateGroupReplicaFromElementsRequest {
-  ReplicaOptions options;
-  std::string relationship_name;
-  std::optional<GroupId> source_group;     // the elements are put into it: empty, or the same members
-  std::vector<VolumeId> source_elements;
-  std::string source_group_name;           // of the group to make; empty: generated
-  std::optional<GroupId> target_group;
-  std::string target_group_name;
-  std::vector<VolumeId> target_elements;
-  std::vector<std::string> target_element_names;
-  std::vector<PoolId> target_pools;        // excludes options.target_pool and supplied targets
-  std::optional<uint16_t> consistency;
+  ReplicaOptions options{};
+  std::string relationship_name{};
+  std::optional<GroupId> source_group{};     // the elements are put into it: empty, or the same members
+  std::vector<VolumeId> source_elements{};
+  std::string source_group_name{};           // of the group to make; empty: generated
+  std::optional<GroupId> target_group{};
+  std::string target_group_name{};
+  std::vector<VolumeId> target_elements{};
+  std::vector<std::string> target_element_names{};
+  std::vector<PoolId> target_pools{};        // excludes options.target_pool and supplied targets
+  std::optional<uint16_t> consistency{};
 };
 
 // A StorageSynchronized or a GroupSynchronized.
@@ -118,47 +118,47 @@ using RelationshipRef = std::variant<RelationshipId, GroupRelationshipId>;
 
 struct ModifyReplicaRequest {
   catalog::Operation operation{};
-  RelationshipRef synchronization;
-  ReplicationSettings settings;
-  std::vector<RelationshipId> sync_pairs;  // AddSyncPair and RemoveSyncPair only
+  RelationshipRef synchronization{};
+  ReplicationSettings settings{};
+  std::vector<RelationshipId> sync_pairs{};  // AddSyncPair and RemoveSyncPair only
   bool force = false;
-  std::optional<catalog::CopyState> wait_for_copy_state;
+  std::optional<catalog::CopyState> wait_for_copy_state{};
 };
 
 struct ModifyListRequest {
   catalog::Operation operation{};
-  std::vector<RelationshipRef> synchronizations;  // all of one kind, sync type and mode
-  ReplicationSettings settings;
+  std::vector<RelationshipRef> synchronizations{};  // all of one kind, sync type and mode
+  ReplicationSettings settings{};
   bool force = false;
-  std::optional<catalog::CopyState> wait_for_copy_state;
+  std::optional<catalog::CopyState> wait_for_copy_state{};
 };
 
 // ---- Answers. `job` is set when the work goes on after the answer (return code 4096); everything else is final.
 
 struct ReplicaResult {
-  std::optional<JobId> job;
-  RelationshipId synchronization;
-  VolumeId target_element;
+  std::optional<JobId> job{};
+  RelationshipId synchronization{};
+  VolumeId target_element{};
 };
 
 struct ListReplicaResult {
-  std::optional<JobId> job;
-  std::vector<RelationshipId> synchronizations;
-  std::vector<VolumeId> target_elements;
+  std::optional<JobId> job{};
+  std::vector<RelationshipId> synchronizations{};
+  std::vector<VolumeId> target_elements{};
 };
 
 struct GroupReplicaResult {
-  std::optional<JobId> job;
-  GroupRelationshipId synchronization;
-  std::optional<GroupId> source_group;  // none for one-to-many
-  GroupId target_group;
-  std::vector<RelationshipId> pairs;
-  std::vector<VolumeId> target_elements;
+  std::optional<JobId> job{};
+  GroupRelationshipId synchronization{};
+  std::optional<GroupId> source_group{};  // none for one-to-many
+  GroupId target_group{};
+  std::vector<RelationshipId> pairs{};
+  std::vector<VolumeId> target_elements{};
 };
 
 struct ModifyResult {
-  std::optional<JobId> job;
-  std::vector<AspectId> settings_states;  // left behind by Dissolve
+  std::optional<JobId> job{};
+  std::vector<AspectId> settings_states{};  // left behind by Dissolve
 };
 
 // ---- Questions.
@@ -167,11 +167,11 @@ enum class RelationshipType : uint16_t { kStorageSynchronized = 2, kGroupSynchro
 
 // GetReplicationRelationships: the filters are ANDed, an absent one restricts nothing.
 struct RelationshipFilter {
-  std::optional<RelationshipType> type;
-  std::optional<catalog::SyncType> sync_type;
-  std::optional<catalog::Mode> mode;
-  std::optional<uint16_t> locality;  // 2 local, 3 remote
-  std::optional<catalog::CopyState> copy_state;
+  std::optional<RelationshipType> type{};
+  std::optional<catalog::SyncType> sync_type{};
+  std::optional<catalog::Mode> mode{};
+  std::optional<uint16_t> locality{};  // 2 local, 3 remote
+  std::optional<catalog::CopyState> copy_state{};
 };
 
 }  // namespace lockstep::control
