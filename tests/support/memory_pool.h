@@ -1,0 +1,79 @@
+// A block::Pool in plain memory: what the contract says, written as directly as possible. Tests compare engines with
+// it, and use it where any pool will do. It never loses anything: what is acknowledged is durable.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "block/pool.h"
+#include "io/loop.h"
+
+namespace lockstep::test {
+
+using Block = std::array<std::byte, block::kBlockSize>;
+
+// Blocks that are not there are holes.
+struct Content {
+  struct Piece {
+    std::shared_ptr<const Block> data;
+    bool own = true;  // false: shared through a clone's origin, not copied up yet
+  };
+  std::map<uint64_t, Piece> blocks;
+};
+
+// What outlives a MemoryPool: hand it to the next one and the pool is open again.
+struct MemoryStorage {
+  struct VolumeState {
+    uint64_t size = 0;
+    uint64_t content_set = 0;  // position of the last SetContent, 0 if none
+    std::shared_ptr<Content> content = std::make_shared<Content>();
+  };
+  struct PointState {
+    uint64_t position = 0;
+    std::vector<block::VolumeId> volumes;
+    std::map<block::VolumeId, VolumeState> states;
+  };
+  struct Structure {
+    std::map<block::VolumeId, VolumeState> volumes;
+    std::map<block::PointId, PointState> points;
+  };
+  block::PoolId id;
+  uint64_t size = 0;
+  uint64_t position = 0;
+  Structure now;
+  std::set<block::TransactionId> applied;
+};
+
+// Requests take effect in the order of Submit, one loop turn later.
+class MemoryPool final : public block::Pool {
+ public:
+  MemoryPool(std::shared_ptr<MemoryStorage> storage, io::Loop& loop) : s_(std::move(storage)), loop_(loop) {}
+
+  block::PoolId id() const override { return s_->id; }
+  Task<Status> Apply(block::Transaction transaction) override;
+  bool WasApplied(block::TransactionId transaction) const override { return s_->applied.contains(transaction); }
+  Result<std::shared_ptr<block::Volume>> OpenVolume(block::VolumeId volume) override;
+  Result<std::shared_ptr<block::Volume>> OpenPoint(block::PointId point, block::VolumeId volume) override;
+  Task<Result<std::vector<block::Extent>>> Diff(block::VolumeId volume, block::PointId from,
+                                                std::optional<block::PointId> to) override;
+  Task<Result<uint64_t>> CopyUp(block::VolumeId volume, uint64_t offset, uint64_t length) override;
+  Task<Status> Flush() override;
+  block::PoolInfo Info() const override;
+  std::vector<block::VolumeInfo> Volumes() const override;
+  std::vector<block::PointInfo> Points() const override;
+  Result<block::VolumeInfo> Find(block::VolumeId volume) const override;
+  Result<block::PointInfo> Find(block::PointId point) const override;
+
+ private:
+  Result<MemoryStorage::VolumeState> StateAt(block::VolumeId volume, std::optional<block::PointId> point) const;
+
+  std::shared_ptr<MemoryStorage> s_;
+  io::Loop& loop_;
+};
+
+}  // namespace lockstep::test
