@@ -180,6 +180,7 @@ void Connection::EnterTransmission() {
   timer_ = io::TimerId::kNone;
   state_ = State::kOpen;
   host_->log().Info("nbd: {} uses export \"{}\"", peer_, export_name_);
+  host_->Entered(*this);
   ProcessRequests();
 }
 

@@ -37,6 +37,8 @@ class ConnectionHost : public ExportDirectory {
   virtual OperationPool& operations() = 0;
   // The volume behind an export, shared by all connections to it.
   virtual Result<std::shared_ptr<block::AlignedVolume>> Open(const std::string& export_name) = 0;
+  // The connection uses an export from now on.
+  virtual void Entered(Connection& connection) = 0;
   // The connection has ended: nothing of it is in flight any more. Its last call.
   virtual void Closed(Connection& connection) = 0;
 };

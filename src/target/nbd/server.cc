@@ -65,10 +65,17 @@ Result<std::shared_ptr<block::AlignedVolume>> Server::Open(const std::string& ex
   return made;
 }
 
+void Server::ReportUse(const std::string& export_name) {
+  if (world_.on_use && !export_name.empty()) world_.on_use(export_name, Connections(export_name));
+}
+
+void Server::Entered(Connection& connection) { ReportUse(connection.export_name()); }
+
 void Server::Closed(Connection& connection) {
   // It is still running the function that calls this.
   world_.loop.Post([ended = connection.shared_from_this()] {});
   connections_.erase(&connection);
+  ReportUse(connection.export_name());
   for (auto it = volumes_.begin(); it != volumes_.end();) it = it->second.expired() ? volumes_.erase(it) : ++it;
   for (io::Closure& resume : std::exchange(waiting_for_close_, {})) world_.loop.Post(std::move(resume));
 }

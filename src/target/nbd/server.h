@@ -2,6 +2,7 @@
 // docs/interfaces/nbd.md.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +28,9 @@ class Server final : private ConnectionHost {
     io::Network& network;
     Log& log;
     ExportTable& exports;
+    // Called when a client begins or ends using an export, with how many use it then. Must not call the server. May be
+    // empty.
+    std::function<void(const std::string& export_name, size_t connections)> on_use = nullptr;
   };
 
   explicit Server(World world, Limits limits = {});
@@ -56,11 +60,13 @@ class Server final : private ConnectionHost {
   const Limits& limits() const override { return limits_; }
   OperationPool& operations() override { return operations_; }
   Result<std::shared_ptr<block::AlignedVolume>> Open(const std::string& export_name) override;
+  void Entered(Connection& connection) override;
   void Closed(Connection& connection) override;
   std::optional<ExportInfo> Describe(std::string_view name) override;
   std::vector<ExportInfo> List() override;
 
   void Accept(std::unique_ptr<io::Stream> stream);
+  void ReportUse(const std::string& export_name);
   void DrainAll(const std::string* export_name);
   auto NextClosed();
 
