@@ -1,0 +1,34 @@
+#include "admin/methods.h"
+
+#include <algorithm>
+
+namespace lockstep::admin {
+
+namespace {
+
+std::vector<std::span<const Method>> All() {
+  return {NodeMethods(),          PoolMethods(),    VolumeMethods(), GroupMethods(),
+          ReplicaCreateMethods(), ReplicaMethods(), PointMethods(),  JobMethods()};
+}
+
+}  // namespace
+
+const Method* FindMethod(std::string_view name) {
+  for (const std::span<const Method> methods : All()) {
+    for (const Method& method : methods) {
+      if (method.name == name) return &method;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::string_view> MethodNames() {
+  std::vector<std::string_view> names;
+  for (const std::span<const Method> methods : All()) {
+    for (const Method& method : methods) names.push_back(method.name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace lockstep::admin

@@ -1,0 +1,167 @@
+// group.*, point.* and aspect.*.
+#include <nlohmann/json.hpp>
+
+#include "admin/fields.h"
+#include "admin/lookup.h"
+#include "admin/methods.h"
+#include "admin/render.h"
+#include "admin/words.h"
+
+namespace lockstep::admin {
+
+using control::Control;
+
+namespace {
+
+// The settings that CreateGroup and ModifyGroup share; `request` is one or the other's.
+template <typename Request>
+void ReadGroupSettings(Fields& fields, Request& request) {
+  request.persistent = fields.OptionalBool("persistent");
+  request.delete_on_empty_element = fields.OptionalBool("delete_on_empty_element");
+  request.delete_on_unassociated = fields.OptionalBool("delete_on_unassociated");
+  const auto reserved = fields.OptionalString("reserved_as");
+  if (!reserved) return;
+  auto word = ParseReservedAs(*reserved);
+  if (word.ok()) request.reserved_as = *word;
+  else fields.Fail("reserved_as", "is wrong: " + word.status().message());
+}
+
+Result<Json> GroupById(const Control& control, catalog::GroupId id) {
+  LS_ASSIGN_OR_RETURN(const catalog::GroupRecord record, control.Group(id));
+  return Renderer(control).Group(record);
+}
+
+Answer CreateGroup(Context& context, Params params) {
+  Fields fields(*params);
+  control::CreateGroupRequest request;
+  request.group_name = fields.OptionalString("name");
+  const std::vector<std::string> members = fields.StringsOr("members");
+  ReadGroupSettings(fields, request);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(request.members, FindVolumes(context.control, members));
+  const auto id = co_await context.control.CreateGroup(std::move(request));
+  if (!id.ok()) co_return id.status();
+  co_return GroupById(context.control, *id);
+}
+
+Answer ModifyGroup(Context& context, Params params) {
+  Fields fields(*params);
+  control::ModifyGroupRequest request;
+  const std::string group = fields.String("group");
+  request.name = fields.OptionalString("name");
+  ReadGroupSettings(fields, request);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const catalog::GroupRecord record, FindGroup(context.control, group));
+  request.group = record.id;
+  LS_CO_RETURN_IF_ERROR(co_await context.control.ModifyGroup(std::move(request)));
+  co_return GroupById(context.control, record.id);
+}
+
+Answer ListGroups(Context& context, Params params) {
+  LS_CO_RETURN_IF_ERROR(Fields(*params).Finish());
+  const Renderer renderer(context.control);
+  Json list = Json::array();
+  for (const catalog::GroupRecord& record : context.control.Groups()) list.push_back(renderer.Group(record));
+  co_return list;
+}
+
+Answer ShowGroup(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string group = fields.String("group");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const catalog::GroupRecord record, FindGroup(context.control, group));
+  co_return Renderer(context.control).Group(record);
+}
+
+Answer DeleteGroup(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string group = fields.String("group");
+  const bool remove_elements = fields.Bool("remove_elements", false);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const catalog::GroupRecord record, FindGroup(context.control, group));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.DeleteGroup(record.id, remove_elements));
+  co_return Json::object();
+}
+
+Answer AddMembers(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string group = fields.String("group");
+  const std::vector<std::string> members = fields.Strings("members");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const catalog::GroupRecord record, FindGroup(context.control, group));
+  LS_CO_ASSIGN_OR_RETURN(std::vector<catalog::VolumeId> ids, FindVolumes(context.control, members));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.AddMembers(record.id, std::move(ids)));
+  co_return GroupById(context.control, record.id);
+}
+
+// Answers null when the group went with its last member.
+Answer RemoveMembers(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string group = fields.String("group");
+  const std::vector<std::string> members = fields.Strings("members");
+  const auto delete_on_empty = fields.OptionalBool("delete_on_empty_element");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const catalog::GroupRecord record, FindGroup(context.control, group));
+  LS_CO_ASSIGN_OR_RETURN(std::vector<catalog::VolumeId> ids, FindVolumes(context.control, members));
+  const Status removed = co_await context.control.RemoveMembers(record.id, std::move(ids), delete_on_empty);
+  if (!removed.ok()) co_return removed;
+  auto left = GroupById(context.control, record.id);
+  if (!left.ok()) co_return Json(nullptr);
+  co_return left;
+}
+
+// ---- Points and aspects.
+
+Answer ListPoints(Context& context, Params params) {
+  LS_CO_RETURN_IF_ERROR(Fields(*params).Finish());
+  const Renderer renderer(context.control);
+  Json list = Json::array();
+  for (const control::PointView& view : context.control.Points()) list.push_back(renderer.Point(view));
+  co_return list;
+}
+
+Answer ListAspects(Context& context, Params params) {
+  LS_CO_RETURN_IF_ERROR(Fields(*params).Finish());
+  const Renderer renderer(context.control);
+  Json list = Json::array();
+  for (const catalog::AspectRecord& record : context.control.Aspects()) list.push_back(renderer.Aspect(record));
+  co_return list;
+}
+
+Answer ShowAspect(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string aspect = fields.String("aspect");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const catalog::AspectRecord record, FindAspect(context.control, aspect));
+  co_return Renderer(context.control).Aspect(record);
+}
+
+Answer DeleteAspect(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string aspect = fields.String("aspect");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const catalog::AspectRecord record, FindAspect(context.control, aspect));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.DeleteAspect(record.id));
+  co_return Json::object();
+}
+
+}  // namespace
+
+std::span<const Method> GroupMethods() {
+  static constexpr Method kMethods[] = {
+      {"group.create", CreateGroup}, {"group.modify", ModifyGroup}, {"group.list", ListGroups},
+      {"group.show", ShowGroup},     {"group.delete", DeleteGroup}, {"group.add_members", AddMembers},
+      {"group.remove_members", RemoveMembers},
+  };
+  return kMethods;
+}
+
+std::span<const Method> PointMethods() {
+  static constexpr Method kMethods[] = {{"point.list", ListPoints},
+                                        {"aspect.list", ListAspects},
+                                        {"aspect.show", ShowAspect},
+                                        {"aspect.delete", DeleteAspect}};
+  return kMethods;
+}
+
+}  // namespace lockstep::admin

@@ -1,0 +1,140 @@
+// replica.create_*: the four ways to make replicas.
+#include <nlohmann/json.hpp>
+
+#include "admin/fields.h"
+#include "admin/lookup.h"
+#include "admin/methods.h"
+#include "admin/render.h"
+#include "admin/replica_params.h"
+
+namespace lockstep::admin {
+
+using control::Control;
+
+namespace {
+
+Json JobJson(const std::optional<catalog::JobId>& job) { return job ? Json(job->ToString()) : Json(nullptr); }
+
+Json RelationshipsJson(const Control& control, const std::vector<catalog::RelationshipId>& ids) {
+  const Renderer renderer(control);
+  Json list = Json::array();
+  for (const catalog::RelationshipId id : ids) {
+    if (const auto view = control.Relationship(id); view.ok()) list.push_back(renderer.Relationship(*view));
+  }
+  return list;
+}
+
+Json GroupResultJson(const Control& control, const control::GroupReplicaResult& result) {
+  const Renderer renderer(control);
+  const auto view = control.GroupRelationship(result.synchronization);
+  return {{"job", JobJson(result.job)},
+          {"synchronization", view.ok() ? renderer.GroupRelationship(*view) : Json(nullptr)},
+          {"source_group", result.source_group ? renderer.GroupRef(*result.source_group) : Json(nullptr)},
+          {"target_group", renderer.GroupRef(result.target_group)},
+          {"pairs", RelationshipsJson(control, result.pairs)}};
+}
+
+// The id of a named volume or group, when one is named.
+Result<std::optional<catalog::VolumeId>> OptionalVolume(const Control& control, const std::optional<std::string>& name) {
+  if (!name) return std::optional<catalog::VolumeId>();
+  LS_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(control, *name));
+  return std::optional(view.record.id);
+}
+
+Result<std::optional<catalog::GroupId>> OptionalGroup(const Control& control, const std::optional<std::string>& name) {
+  if (!name) return std::optional<catalog::GroupId>();
+  LS_ASSIGN_OR_RETURN(const catalog::GroupRecord record, FindGroup(control, *name));
+  return std::optional(record.id);
+}
+
+Answer CreateElement(Context& context, Params params) {
+  Fields fields(*params);
+  control::CreateElementReplicaRequest request;
+  const std::string source = fields.String("source");
+  const auto target = fields.OptionalString("target");
+  request.element_name = fields.StringOr("name", "");
+  request.options = ReadReplicaOptions(fields, *params, context.control);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(context.control, source));
+  request.source_element = view.record.id;
+  LS_CO_ASSIGN_OR_RETURN(request.target_element, OptionalVolume(context.control, target));
+  const auto result = co_await context.control.CreateElementReplica(std::move(request));
+  if (!result.ok()) co_return result.status();
+  LS_CO_ASSIGN_OR_RETURN(const control::RelationshipView made, context.control.Relationship(result->synchronization));
+  Json json = {{"job", JobJson(result->job)}, {"synchronization", Renderer(context.control).Relationship(made)}};
+  co_return json;
+}
+
+Answer CreateList(Context& context, Params params) {
+  Fields fields(*params);
+  control::CreateListReplicaRequest request;
+  const std::vector<std::string> sources = fields.Strings("sources");
+  const std::vector<std::string> targets = fields.StringsOr("targets");
+  request.element_names = fields.StringsOr("names");
+  request.consistency = ReadConsistency(fields);
+  request.options = ReadReplicaOptions(fields, *params, context.control);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(request.source_elements, FindVolumes(context.control, sources));
+  LS_CO_ASSIGN_OR_RETURN(request.target_elements, FindVolumes(context.control, targets));
+  const auto result = co_await context.control.CreateListReplica(std::move(request));
+  if (!result.ok()) co_return result.status();
+  Json json = {{"job", JobJson(result->job)},
+               {"synchronizations", RelationshipsJson(context.control, result->synchronizations)}};
+  co_return json;
+}
+
+Answer CreateGroup(Context& context, Params params) {
+  Fields fields(*params);
+  control::CreateGroupReplicaRequest request;
+  const auto source_group = fields.OptionalString("source_group");
+  const auto source = fields.OptionalString("source");
+  const auto target_group = fields.OptionalString("target_group");
+  request.relationship_name = fields.StringOr("name", "");
+  if (const uint64_t count = fields.Number("count", 0)) request.target_element_count = count;
+  request.consistency = ReadConsistency(fields);
+  request.options = ReadReplicaOptions(fields, *params, context.control);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(request.source_group, OptionalGroup(context.control, source_group));
+  LS_CO_ASSIGN_OR_RETURN(request.source_element, OptionalVolume(context.control, source));
+  LS_CO_ASSIGN_OR_RETURN(request.target_group, OptionalGroup(context.control, target_group));
+  const auto result = co_await context.control.CreateGroupReplica(std::move(request));
+  if (!result.ok()) co_return result.status();
+  co_return GroupResultJson(context.control, *result);
+}
+
+Answer CreateFromElements(Context& context, Params params) {
+  Fields fields(*params);
+  control::CreateGroupReplicaFromElementsRequest request;
+  const std::vector<std::string> sources = fields.Strings("sources");
+  const std::vector<std::string> targets = fields.StringsOr("targets");
+  const auto source_group = fields.OptionalString("source_group");
+  const auto target_group = fields.OptionalString("target_group");
+  request.relationship_name = fields.StringOr("name", "");
+  request.source_group_name = fields.StringOr("source_group_name", "");
+  request.target_group_name = fields.StringOr("target_group_name", "");
+  request.target_element_names = fields.StringsOr("target_names");
+  request.consistency = ReadConsistency(fields);
+  request.options = ReadReplicaOptions(fields, *params, context.control);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(request.source_elements, FindVolumes(context.control, sources));
+  LS_CO_ASSIGN_OR_RETURN(request.target_elements, FindVolumes(context.control, targets));
+  LS_CO_ASSIGN_OR_RETURN(request.source_group, OptionalGroup(context.control, source_group));
+  LS_CO_ASSIGN_OR_RETURN(request.target_group, OptionalGroup(context.control, target_group));
+  const auto result = co_await context.control.CreateGroupReplicaFromElements(std::move(request));
+  if (!result.ok()) co_return result.status();
+  co_return GroupResultJson(context.control, *result);
+}
+
+}  // namespace
+
+std::span<const Method> ReplicaCreateMethods() {
+  static constexpr Method kMethods[] = {
+      {"replica.create_element", CreateElement},
+      {"replica.create_list", CreateList},
+      {"replica.create_group", CreateGroup},
+      {"replica.create_group_from_elements", CreateFromElements},
+  };
+  return kMethods;
+}
+
+}  // namespace lockstep::admin

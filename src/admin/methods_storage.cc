@@ -1,0 +1,219 @@
+// pool.*, volume.* and export.*.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "admin/fields.h"
+#include "admin/lookup.h"
+#include "admin/methods.h"
+#include "admin/render.h"
+
+namespace lockstep::admin {
+
+using control::Control;
+
+namespace {
+
+template <typename Views, typename Render>
+Json ListJson(const Views& views, Render render) {
+  Json list = Json::array();
+  for (const auto& view : views) list.push_back(render(view));
+  return list;
+}
+
+// ---- Pools.
+
+Result<Json> PoolById(const Control& control, catalog::PoolId id) {
+  LS_ASSIGN_OR_RETURN(const control::PoolView view, control.Pool(id));
+  return Renderer(control).Pool(view);
+}
+
+Answer CreatePool(Context& context, Params params) {
+  Fields fields(*params);
+  control::CreatePoolRequest request;
+  request.name = fields.String("name");
+  request.path = fields.String("path");
+  request.size = fields.Size("size", false);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  const auto id = co_await context.control.CreatePool(std::move(request));
+  if (!id.ok()) co_return id.status();
+  co_return PoolById(context.control, *id);
+}
+
+Answer AddPool(Context& context, Params params) {
+  Fields fields(*params);
+  std::string name = fields.String("name");
+  std::string path = fields.String("path");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  const auto id = co_await context.control.AddPool(std::move(name), std::move(path));
+  if (!id.ok()) co_return id.status();
+  co_return PoolById(context.control, *id);
+}
+
+Answer ListPools(Context& context, Params params) {
+  LS_CO_RETURN_IF_ERROR(Fields(*params).Finish());
+  co_await context.control.RefreshUsage();
+  const Renderer renderer(context.control);
+  Json list = ListJson(context.control.Pools(), [&](const auto& view) { return renderer.Pool(view); });
+  co_return list;
+}
+
+Answer ShowPool(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string pool = fields.String("pool");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  co_await context.control.RefreshUsage();
+  const auto view = FindPool(context.control, pool);
+  if (!view.ok()) co_return view.status();
+  co_return Renderer(context.control).Pool(*view);
+}
+
+// ---- Volumes.
+
+Answer CreateVolumes(Context& context, Params params) {
+  Fields fields(*params);
+  control::CreateVolumesRequest request;
+  request.name = fields.StringOr("name", "");
+  request.size = fields.Size("size", true);
+  const auto pool = fields.OptionalString("pool");
+  const uint64_t count = fields.Number("count", 1);
+  if (count < 1 || count > 1000) fields.Fail("count", "must be from 1 to 1000");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  request.count = static_cast<uint32_t>(count);
+  if (pool) {
+    LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, *pool));
+    request.pool = view.record.id;
+  }
+  const auto ids = co_await context.control.CreateVolumes(std::move(request));
+  if (!ids.ok()) co_return ids.status();
+  const Renderer renderer(context.control);
+  Json list = Json::array();
+  for (const catalog::VolumeId id : *ids) {
+    LS_CO_ASSIGN_OR_RETURN(const control::VolumeView view, context.control.Volume(id));
+    list.push_back(renderer.Volume(view));
+  }
+  co_return list;
+}
+
+Answer ListVolumes(Context& context, Params params) {
+  Fields fields(*params);
+  const auto pool = fields.OptionalString("pool");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  co_await context.control.RefreshUsage();
+  std::optional<catalog::PoolId> only;
+  if (pool) {
+    LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, *pool));
+    only = view.record.id;
+  }
+  const Renderer renderer(context.control);
+  Json list = Json::array();
+  for (const control::VolumeView& view : context.control.Volumes()) {
+    if (!only || view.record.pool == *only) list.push_back(renderer.Volume(view));
+  }
+  co_return list;
+}
+
+Answer ShowVolume(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string volume = fields.String("volume");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  co_await context.control.RefreshUsage();
+  const auto view = FindVolume(context.control, volume);
+  if (!view.ok()) co_return view.status();
+  co_return Renderer(context.control).Volume(*view);
+}
+
+Answer DeleteVolume(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string volume = fields.String("volume");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(context.control, volume));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.DeleteVolume(view.record.id));
+  co_return Json::object();
+}
+
+Result<Json> VolumeById(const Control& control, catalog::VolumeId id) {
+  LS_ASSIGN_OR_RETURN(const control::VolumeView view, control.Volume(id));
+  return Renderer(control).Volume(view);
+}
+
+Answer ResizeVolume(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string volume = fields.String("volume");
+  const uint64_t size = fields.Size("size", true);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(context.control, volume));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.ResizeVolume(view.record.id, size));
+  co_return VolumeById(context.control, view.record.id);
+}
+
+Answer RenameVolume(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string volume = fields.String("volume");
+  std::string name = fields.String("name");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(context.control, volume));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.RenameVolume(view.record.id, std::move(name)));
+  co_return VolumeById(context.control, view.record.id);
+}
+
+// ---- Exports.
+
+Answer CreateExport(Context& context, Params params) {
+  Fields fields(*params);
+  control::CreateExportRequest request;
+  const std::string volume = fields.String("volume");
+  request.name = fields.StringOr("name", "");
+  request.read_only = fields.Bool("read_only", false);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(context.control, volume));
+  request.volume = view.record.id;
+  const auto id = co_await context.control.CreateExport(std::move(request));
+  if (!id.ok()) co_return id.status();
+  LS_CO_ASSIGN_OR_RETURN(const control::ExportView made, FindExport(context.control, id->ToString()));
+  co_return Renderer(context.control).Export(made);
+}
+
+Answer ListExports(Context& context, Params params) {
+  LS_CO_RETURN_IF_ERROR(Fields(*params).Finish());
+  const Renderer renderer(context.control);
+  Json list = ListJson(context.control.Exports(), [&](const auto& view) { return renderer.Export(view); });
+  co_return list;
+}
+
+Answer ShowExport(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string name = fields.String("export");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::ExportView view, FindExport(context.control, name));
+  co_return Renderer(context.control).Export(view);
+}
+
+Answer DeleteExport(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string name = fields.String("export");
+  const bool force = fields.Bool("force", false);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::ExportView view, FindExport(context.control, name));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.DeleteExport(view.record.id, force));
+  co_return Json::object();
+}
+
+}  // namespace
+
+std::span<const Method> PoolMethods() {
+  static constexpr Method kMethods[] = {
+      {"pool.create", CreatePool}, {"pool.add", AddPool}, {"pool.list", ListPools}, {"pool.show", ShowPool}};
+  return kMethods;
+}
+
+std::span<const Method> VolumeMethods() {
+  static constexpr Method kMethods[] = {
+      {"volume.create", CreateVolumes}, {"volume.list", ListVolumes},     {"volume.show", ShowVolume},
+      {"volume.delete", DeleteVolume},  {"volume.resize", ResizeVolume},  {"volume.rename", RenameVolume},
+      {"export.create", CreateExport},  {"export.list", ListExports},     {"export.show", ShowExport},
+      {"export.delete", DeleteExport},
+  };
+  return kMethods;
+}
+
+}  // namespace lockstep::admin
