@@ -151,7 +151,8 @@ void Connection::ProcessHandshake() {
   writing_ = true;
   const io::Buffer out{reinterpret_cast<std::byte*>(handshake_output_.data()), handshake_output_.size()};
   gathered_.assign(1, out);
-  stream_->Write(gathered_, [self = shared_from_this()](Status status) { self->OnHandshakeWritten(std::move(status)); });
+  stream_->Write(gathered_,
+                 [self = shared_from_this()](Status status) { self->OnHandshakeWritten(std::move(status)); });
 }
 
 void Connection::OnHandshakeWritten(Status status) {

@@ -45,8 +45,8 @@ class ConnectionHost : public ExportDirectory {
 
 // One owner loop, the host's.
 //
-// Life: Start; handshake; requests; then Drain, by the client's goodbye or fault, by a timeout or by the server: no more
-// is read, what was submitted to the volume is waited for, replies are sent if the client takes them; then
+// Life: Start; handshake; requests; then Drain, by the client's goodbye or fault, by a timeout or by the server: no
+// more is read, what was submitted to the volume is waited for, replies are sent if the client takes them; then
 // ConnectionHost::Closed.
 class Connection final : public std::enable_shared_from_this<Connection> {
  public:

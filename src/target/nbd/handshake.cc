@@ -99,7 +99,10 @@ void Handshake::HandleExportName(std::span<const std::byte> data) {
   std::optional<ExportInfo> info;
   if (data.size() <= kMaxNameLength) info = directory_.Describe(AsText(data));
   // This old option has no error reply: the document has the server hang up.
-  if (!info) return Close(fmt::format("there is no export \"{}\"", AsText(data.first(std::min<size_t>(data.size(), 256)))));
+  if (!info) {
+    const std::string_view shown = AsText(data).substr(0, 256);
+    return Close(fmt::format("there is no export \"{}\"", shown));
+  }
   Encoder(output_).Big(info->size).Big(TransmissionFlags(*info));
   if (!no_zeroes_) output_.append(124, '\0');
   Enter(std::move(*info));

@@ -20,7 +20,9 @@ using Op = Request::Op;
 class History {
  public:
   explicit History(BlockContract& test)
-      : test_(test), random_(test.random_), oracle_(std::make_unique<MemoryPool>(std::make_shared<MemoryStorage>(), loop_)) {}
+      : test_(test),
+        random_(test.random_),
+        oracle_(std::make_unique<MemoryPool>(std::make_shared<MemoryStorage>(), loop_)) {}
 
   // One operation, drawn at random, on both.
   void Step() {
@@ -42,7 +44,8 @@ class History {
     const PointInfo& point = Pick(points);
     const VolumeId source = Pick(point.volumes);
     if (draw < 84) return ApplyBoth({ReleasePoint{point.id}});
-    if (draw < 90) return volumes.size() < kMaxVolumes ? ApplyBoth({Clone{point.id, source, test_.NewVolumeId(), 0}}) : void();
+    if (draw < 90 && volumes.size() >= kMaxVolumes) return;
+    if (draw < 90) return ApplyBoth({Clone{point.id, source, test_.NewVolumeId(), 0}});
     if (draw < 95) return ApplyBoth({SetContent{volume.id, point.id, source}});
     // Several at once, some of which will not do.
     ApplyBoth({TakePoint{test_.NewPointId(), {volume.id}}, SetContent{volume.id, point.id, source},

@@ -126,7 +126,8 @@ TEST_P(BlockContract, ARequestOutsideTheVolumeOrMisalignedIsRefusedAndDoesNothin
     const io::Buffer* buffer;
   };
   const uint64_t size = volume->size();
-  for (const Case& c : {Case{"beyond the end", size, kBlock, &block}, Case{"across the end", size - kBlock, 2 * kBlock, &block},
+  for (const Case& c : {Case{"beyond the end", size, kBlock, &block},
+                        Case{"across the end", size - kBlock, 2 * kBlock, &block},
                         Case{"overflowing", UINT64_MAX - kBlock + 1, kBlock, &block},
                         Case{"offset misaligned", 512, kBlock, &block}, Case{"length misaligned", 0, 512, &block},
                         Case{"empty", 0, 0, nullptr}, Case{"buffers too small", 0, 2 * kBlock, &block},

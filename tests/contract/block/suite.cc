@@ -20,7 +20,7 @@ void BlockContract::SetUp() {
 
 void BlockContract::Restart(uint64_t seed) {
   std::cout << "seed " << seed << "\n";
-  pool_.reset();
+  ClosePool();
   factory_.reset();
   seed_ = seed;
   random_ = sim::SimRandom(seed);
@@ -30,7 +30,7 @@ void BlockContract::Restart(uint64_t seed) {
 }
 
 void BlockContract::TearDown() {
-  pool_.reset();
+  ClosePool();
   factory_.reset();
 }
 
@@ -81,8 +81,19 @@ VolumePtr BlockContract::OpenAt(PointId point, VolumeId volume) {
   return opened.ok() ? *opened : nullptr;
 }
 
-void BlockContract::Reopen() {
+void BlockContract::ClosePool() {
+  if (!pool_) return;
+  bool closed = false;
+  Spawn([](block::Pool& pool, bool& done) -> Task<void> {
+    co_await pool.Close();
+    done = true;
+  }(*pool_, closed));
+  LS_ASSERT(factory_->RunUntil([&closed] { return closed; }));
   pool_.reset();
+}
+
+void BlockContract::Reopen() {
+  ClosePool();
   pool_ = factory_->Reopen();
   ASSERT_NE(pool_, nullptr);
 }

@@ -81,6 +81,7 @@ class BlockContract : public testing::TestWithParam<Engine> {
   VolumePtr Open(block::VolumeId volume);
   VolumePtr OpenAt(block::PointId point, block::VolumeId volume);
   void Reopen();
+  void ClosePool();
 
   // Data.
   static void Paint(std::span<std::byte> to, uint64_t first_block, uint64_t tag);
