@@ -170,7 +170,8 @@ Status SqliteCatalog::PrepareStatements() {
     const std::variant_alternative_t<kind, Record> record;
     VisitFields(columns, record);
     const std::string table = kTables[kind];
-    prepare(put_[kind], "INSERT OR REPLACE INTO " + table + " (" + columns.names_ + ") VALUES (" + columns.marks_ + ")");
+    const std::string values = " (" + columns.names_ + ") VALUES (" + columns.marks_ + ")";
+    prepare(put_[kind], "INSERT OR REPLACE INTO " + table + values);
     prepare(remove_[kind], "DELETE FROM " + table + " WHERE id = ?");
   });
   prepare(begin_, "BEGIN IMMEDIATE");

@@ -75,8 +75,8 @@ class Catalog {
 
   virtual ~Catalog() = default;
   virtual Result<Contents> Load() = 0;
-  // no-space: nothing of the batch is stored; a later Commit may succeed. Any other error: whether the batch is stored is
-  // known when the catalog has been opened again; until then it takes no further commit.
+  // no-space: nothing of the batch is stored; a later Commit may succeed. Any other error: whether the batch is stored
+  // is known when the catalog has been opened again; until then it takes no further commit.
   virtual Status Commit(const Batch& batch) = 0;
 };
 

@@ -1,5 +1,5 @@
-// The fields of every record, named once: tables, statements and the encoding of intents are all made from this list, so
-// they cannot disagree. A visitor is called as visitor("column", field) in a fixed order; the first field is the id.
+// The fields of every record, named once: tables, statements and the encoding of intents are all made from this list,
+// so they cannot disagree. A visitor is called as visitor("column", field) in a fixed order; the first field is the id.
 //
 // The order and the names are the format of catalog schema version 1: a field that is added, removed or moved needs a
 // new version and a migration step (schema.cc).

@@ -66,7 +66,8 @@ Status Migrate(sqlite3* db) {
   LS_ASSIGN_OR_RETURN(const int64_t tables, QueryInteger(db, "SELECT count(*) FROM sqlite_schema"));
   const bool fresh = version == 0 && application == 0 && tables == 0;
   if (!fresh && (application != kApplicationId || version < 1)) {
-    return Corrupted("the file is an SQLite database but not a Lockstep catalog; name another file in the configuration");
+    return Corrupted(
+        "the file is an SQLite database but not a Lockstep catalog; name another file in the configuration");
   }
   if (version > Catalog::kSchemaVersion) {
     return NotSupported("the catalog was written by a newer Lockstep (schema version " + std::to_string(version) +

@@ -53,7 +53,8 @@ Status Statement::Run() {
 std::string_view Statement::Bytes(int column) {
   const void* data = sqlite3_column_blob(get(), column);
   const int size = sqlite3_column_bytes(get(), column);
-  return data == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(data), static_cast<size_t>(size));
+  if (data == nullptr) return {};
+  return {static_cast<const char*>(data), static_cast<size_t>(size)};
 }
 
 Status Execute(sqlite3* db, const std::string& sql) {

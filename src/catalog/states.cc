@@ -68,8 +68,9 @@ std::string_view Name(CopyPriority v) {
 
 std::string_view Name(CopyMethodology v) {
   static constexpr std::array<Words, 11> kNames = {
-      "Not Specified",  "Other",          "Implementation decides", "Full Copy",   "Incremental-Copy", "Differential-Copy",
-      "Copy-On-Write",  "Copy-On-Access", "Delta-Update",           "Snap-And-Clone", "Copy-before-Activation"};
+      "Not Specified",    "Other",             "Implementation decides", "Full Copy",
+      "Incremental-Copy", "Differential-Copy", "Copy-On-Write",          "Copy-On-Access",
+      "Delta-Update",     "Snap-And-Clone",    "Copy-before-Activation"};
   return Lookup(kNames, v, 0);
 }
 

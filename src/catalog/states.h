@@ -1,5 +1,6 @@
 // The words and numbers of replication, exactly those of the CIM 2.41 schema (CIM_Synchronized,
-// CIM_StorageSynchronized, CIM_ReplicationService, CIM_SynchronizationAspect, CIM_ConcreteJob), so that no face has to translate them.
+// CIM_StorageSynchronized, CIM_ReplicationService, CIM_SynchronizationAspect, CIM_ConcreteJob), so that no face has to
+// translate them.
 //
 // Every enum has a fixed underlying type and so can hold a number that it has no name for: what comes from outside is
 // cast, and refused as invalid-argument by the use case when IsKnown says no.
