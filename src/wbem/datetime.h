@@ -16,6 +16,7 @@ class Datetime {
 
   Datetime() = default;  // the interval of zero length
   // Microseconds since 1970-01-01 00:00 UTC, shown in the zone that is `utc_offset_minutes` east of UTC.
+  // REQUIRES: the year there is between 0 and 9999.
   static Datetime Timestamp(int64_t us, int utc_offset_minutes = 0);
   // REQUIRES: 0 <= us < 100,000,000 days.
   static Datetime Interval(uint64_t us);

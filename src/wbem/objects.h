@@ -98,9 +98,8 @@ class Value {
   }
   // REQUIRES: every element is a scalar of `type`, or NULL.
   static Value ArrayOf(CimType type, Elements elements);
-  // The text of CIM-XML's VALUE and of MOF literals without quotes: decimal, hexadecimal (0x), binary (...b), octal,
-  // TRUE/FALSE in any case, datetime text. invalid-argument when it is not of the type or out of its range.
-  // Not for references and embedded instances.
+  // The text of CIM-XML's VALUE (DSP0201 5.2.4): decimal or hexadecimal (0x) numbers, TRUE/FALSE in any case, datetime
+  // text. invalid-argument when it is not of the type or out of its range. Not for references and embedded instances.
   static Result<Value> Parse(CimType type, std::string_view text);
 
   CimType type() const { return type_; }
@@ -164,10 +163,11 @@ class ObjectPath {
   bool SameAs(const ObjectPath& other) const;
   // One string for all paths that are SameAs each other: what an index is keyed by.
   std::string CanonicalKey() const;
-  // ns:Class.Key="text",Other=3 (keys sorted by name; no "ns:" when ns is empty; no host). DSP0004 8.2.5.
+  // ns:Class.Key="text",Other=3 (keys sorted by name; no "ns:" when ns is empty; no host). DSP0004 8.2.5. A reference
+  // among the keys is written as its own text, quoted; Parse gives it back as a string.
   std::string ToString() const;
-  // Reads what ToString writes, also with a leading //host/. invalid-argument otherwise. Text longer than 64 KiB or
-  // nested more than 8 deep is refused.
+  // Reads what ToString writes, also with a leading //host/. invalid-argument otherwise. Text longer than 64 KiB is
+  // refused.
   static Result<ObjectPath> Parse(std::string_view text);
 };
 

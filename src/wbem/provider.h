@@ -46,7 +46,9 @@ struct MethodCall {
   RequestContext context;
   ObjectPath object;  // without keys when the method is called on the class (then it is static)
   const MethodDecl* method = nullptr;
-  std::vector<Property> in;  // typed as declared; only those that were sent; names spelled as declared
+  // Typed as declared; only those that were sent; names spelled as declared. Whether a parameter with qualifier Required
+  // is missing is the provider's to say, since the model has return values for that.
+  std::vector<Property> in;
 
   // The parameter as it was sent; NULL when it was not.
   const Value& operator[](std::string_view parameter) const;
@@ -85,7 +87,10 @@ class Provider {
   virtual Task<Result<MethodResult>> Invoke(MethodCall call);
 };
 
-// Two ends of an association and its other properties.
+// The path of an instance from its key properties.
+ObjectPath MakePath(const ClassDecl& cls, std::string_view ns, const Instance& instance);
+
+// Two ends of an association and its other properties. An end without namespace is in the association's.
 struct Pair {
   ObjectPath left;
   ObjectPath right;

@@ -43,6 +43,9 @@ struct TypedElement {
   Qualifiers qualifiers;
 };
 
+// Turns a string whose qualifiers say EmbeddedInstance or EmbeddedObject into a kInstance.
+void ApplyEmbedding(TypedElement& element);
+
 struct PropertyDecl : TypedElement {
   Value default_value;      // of `type`; NULL when none is declared
   bool key = false;
@@ -96,8 +99,8 @@ class Schema {
 
   // Adds the classes of all texts to the namespace (made if new). A class may be declared in any order relative to its
   // superclass within one call. On an error, which names file, line and column, nothing has been added. Refused:
-  // a class declared twice, a missing superclass, a cycle, an override of another type, a reference or embedded class
-  // that no text declares, a class that is not abstract or an association and has no key.
+  // a class declared twice, a missing superclass, a cycle, an override of another type, a reference to or an embedded
+  // instance of a class that is not declared.
   Status Load(std::string_view ns, std::span<const MofText> texts);
 
   // The namespaces as first spelled, sorted without case.

@@ -1,0 +1,158 @@
+#include "wbem/provider.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace lockstep::wbem {
+namespace {
+
+class PairAssociation final : public Provider {
+ public:
+  PairAssociation(std::string left_role, std::string right_role, PairSource source)
+      : left_role_(std::move(left_role)), right_role_(std::move(right_role)), source_(std::move(source)) {}
+
+  Status Enumerate(const RequestContext& context, const InstanceSink& sink) override {
+    return source_(nullptr, [&](Pair pair) { return sink(ToInstance(context, std::move(pair))); });
+  }
+  Status References(const RequestContext& context, const ObjectPath& end, const InstanceSink& sink) override {
+    return source_(&end, [&](Pair pair) { return sink(ToInstance(context, std::move(pair))); });
+  }
+  Result<Instance> Get(const RequestContext& context, const ObjectPath& path) override {
+    const Value* left = path.Key(left_role_);
+    const Value* right = path.Key(right_role_);
+    if (!left || !right || !left->AsReference() || !right->AsReference())
+      return InvalidArgument(fmt::format("{}: keys {} and {} are references", path.ToString(), left_role_, right_role_));
+    std::optional<Instance> found;
+    const Status status = source_(left->AsReference(), [&](Pair pair) {
+      Localize(context, pair);
+      if (!pair.left.SameAs(*left->AsReference()) || !pair.right.SameAs(*right->AsReference())) return true;
+      found = ToInstance(context, std::move(pair));
+      return false;
+    });
+    if (!status.ok()) return status;
+    if (!found) return NotFound(path.ToString() + " is not associated");
+    return *std::move(found);
+  }
+
+ private:
+  static void Localize(const RequestContext& context, Pair& pair) {
+    if (pair.left.ns.empty()) pair.left.ns = context.ns;
+    if (pair.right.ns.empty()) pair.right.ns = context.ns;
+  }
+
+  Instance ToInstance(const RequestContext& context, Pair pair) const {
+    Localize(context, pair);
+    Instance instance(context.cls->name);
+    instance.properties.reserve(pair.properties.size() + 2);
+    instance.Add(left_role_, Value(std::move(pair.left)));
+    instance.Add(right_role_, Value(std::move(pair.right)));
+    for (Property& p : pair.properties) instance.Add(std::move(p.name), std::move(p.value));
+    return instance;
+  }
+
+  const std::string left_role_, right_role_;
+  const PairSource source_;
+};
+
+}  // namespace
+
+bool RequestContext::Wants(std::string_view property) const {
+  return !wanted || std::any_of(wanted->begin(), wanted->end(), [&](auto& w) { return NameEquals(w, property); });
+}
+
+const Value& MethodCall::operator[](std::string_view parameter) const {
+  static const Value kNull;
+  for (const Property& p : in)
+    if (NameEquals(p.name, parameter)) return p.value;
+  return kNull;
+}
+
+ObjectPath MakePath(const ClassDecl& cls, std::string_view ns, const Instance& instance) {
+  ObjectPath path{std::string(ns), cls.name};
+  for (const auto& p : cls.properties)
+    if (p->key) path.keys.push_back({p->name, instance[p->name]});
+  return path;
+}
+
+Status Provider::EnumeratePaths(const RequestContext& context, const PathSink& sink) {
+  return Enumerate(context, [&](Instance instance) {
+    if (!instance.path.empty()) return sink(std::move(instance.path));
+    return sink(MakePath(*context.cls, context.ns, instance));
+  });
+}
+
+Result<Instance> Provider::Get(const RequestContext& context, const ObjectPath& path) {
+  std::optional<Instance> found;
+  const Status status = Enumerate(context, [&](Instance instance) {
+    ObjectPath own = instance.path.empty() ? MakePath(*context.cls, context.ns, instance) : instance.path;
+    if (own.ns.empty()) own.ns = context.ns;
+    if (!own.SameAs(path)) return true;
+    found = std::move(instance);
+    return false;
+  });
+  if (!status.ok()) return status;
+  if (!found) return NotFound(path.ToString() + " does not exist");
+  return *std::move(found);
+}
+
+Status Provider::References(const RequestContext& context, const ObjectPath&, const InstanceSink& sink) {
+  return Enumerate(context, sink);
+}
+
+Task<Result<ObjectPath>> Provider::Create(RequestContext context, Instance) {
+  co_return NotSupported("instances of " + context.cls->name + " are not made with CreateInstance");
+}
+
+Task<Status> Provider::Modify(RequestContext context, ObjectPath, std::vector<Property>) {
+  co_return NotSupported("instances of " + context.cls->name + " cannot be modified");
+}
+
+Task<Status> Provider::Delete(RequestContext context, ObjectPath) {
+  co_return NotSupported("instances of " + context.cls->name + " are not removed with DeleteInstance");
+}
+
+Task<Result<MethodResult>> Provider::Invoke(MethodCall call) {
+  co_return NotSupported(fmt::format("{}.{} is declared but not available", call.context.cls->name, call.method->name));
+}
+
+std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSource source) {
+  return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), std::move(source));
+}
+
+Status ProviderRegistry::Add(std::string_view ns, std::string_view class_name, std::shared_ptr<Provider> provider) {
+  const ClassDecl* cls = schema_.Find(ns, class_name);
+  if (!cls) return NotFound(fmt::format("no class {} is declared in namespace {}", class_name, ns));
+  if (cls->abstract) return InvalidArgument(fmt::format("class {} is abstract: it has no instances to provide", cls->name));
+  ByClass& classes = namespaces_[std::string(ns)];
+  if (!classes.emplace(cls->name, Entry{cls, std::move(provider)}).second)
+    return AlreadyExists(fmt::format("class {} has a provider in namespace {} already", cls->name, ns));
+  return {};
+}
+
+const ProviderRegistry::Entry* ProviderRegistry::Find(std::string_view ns, std::string_view class_name) const {
+  const auto n = namespaces_.find(ns);
+  if (n == namespaces_.end()) return nullptr;
+  const auto it = n->second.find(class_name);
+  return it == n->second.end() ? nullptr : &it->second;
+}
+
+std::vector<const ProviderRegistry::Entry*> ProviderRegistry::FindWithSubclasses(std::string_view ns,
+                                                                                 std::string_view class_name) const {
+  std::vector<const Entry*> found;
+  if (const Entry* own = Find(ns, class_name)) found.push_back(own);
+  for (const ClassDecl* sub : schema_.Subclasses(ns, class_name, true))
+    if (const Entry* entry = Find(ns, sub->name)) found.push_back(entry);
+  return found;
+}
+
+std::vector<const ProviderRegistry::Entry*> ProviderRegistry::Associations(std::string_view ns) const {
+  std::vector<const Entry*> found;
+  const auto n = namespaces_.find(ns);
+  if (n == namespaces_.end()) return found;
+  for (const auto& [name, entry] : n->second)
+    if (entry.cls->association) found.push_back(&entry);
+  return found;
+}
+
+}  // namespace lockstep::wbem
