@@ -1,5 +1,5 @@
-// "Crash at I/O 1, 2, 3, ... until it succeeds": runs an operation again and again on a fresh machine, cutting the power
-// one change later each time, and checks what a restart finds. The method is that of SPDK's
+// "Crash at I/O 1, 2, 3, ... until it succeeds": runs an operation again and again on a fresh machine, cutting the
+// power one change later each time, and checks what a restart finds. The method is that of SPDK's
 // blob_delete_snapshot_power_failure. For GoogleTest programs.
 #pragma once
 
@@ -32,9 +32,10 @@ class CrashPoint {
 };
 
 // operation(SimEnv&, CrashPoint&) builds a node, arms the point, runs the operation to its end (which is an error once
-// the power is gone) and destroys the node. Then the machine crashes, and check(SimEnv&, bool completed) restarts a node
-// and verifies; `completed` says that the operation ended before its crash point, and it is true in the last round and in
-// no other. Stops at the first failure, with seed and crash point in its trace. Returns the number of the last point.
+// the power is gone) and destroys the node. Then the machine crashes, and check(SimEnv&, bool completed) restarts a
+// node and verifies; `completed` says that the operation ended before its crash point, and it is true in the last round
+// and in no other. Stops at the first failure, with seed and crash point in its trace. Returns the number of the last
+// point.
 template <typename Operation, typename Check>
 uint64_t ForEachCrashPoint(const CrashPoints& points, Operation operation, Check check) {
   for (uint64_t n = points.first; n <= points.most; n += points.step) {

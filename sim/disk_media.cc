@@ -142,7 +142,9 @@ void SimDiskMedia::Crash(io::Random& random) {
   in_flight_.clear();
 }
 
-void SimDiskMedia::AddReadError(uint64_t offset, uint64_t length) { read_errors_.emplace_back(offset, offset + length); }
+void SimDiskMedia::AddReadError(uint64_t offset, uint64_t length) {
+  read_errors_.emplace_back(offset, offset + length);
+}
 
 void SimDiskMedia::ClearReadErrors(uint64_t begin, uint64_t end) {
   std::vector<std::pair<uint64_t, uint64_t>> left;

@@ -21,9 +21,10 @@ struct DiskFile {
   bool direct = false;         // past the page cache
 };
 
-// Opens `path` for reading and writing with O_DIRECT, or without it, and a line in the log, where the file system refuses
-// that. Makes a sparse file of `create_size` bytes, durably, when nothing is there and create_size is not 0. Keeps
-// others out: in-use when another process, or this one, has it open as a disk, or when the block device is mounted.
+// Opens `path` for reading and writing with O_DIRECT, or without it, and a line in the log, where the file system
+// refuses that. Makes a sparse file of `create_size` bytes, durably, when nothing is there and create_size is not 0.
+// Keeps others out: in-use when another process, or this one, has it open as a disk, or when the block device is
+// mounted.
 Result<DiskFile> OpenDiskFile(const std::string& path, uint64_t create_size, Log& log);
 
 // Requests in their order, linked through DiskRequest::next.

@@ -78,8 +78,8 @@ class EpollLoop final : public Loop {
 
   // The members below: on the loop's thread, or while the loop does not run.
 
-  // Calls handler.OnReady when `events` (with EPOLLET: when they become so) until Unwatch. The handler stays where it is.
-  // On other threads too, when the handler is ready to be called.
+  // Calls handler.OnReady when `events` (with EPOLLET: when they become so) until Unwatch. The handler stays where it
+  // is. On other threads too, when the handler is ready to be called.
   Status Watch(int fd, uint32_t events, FdHandler& handler);
   // The handler is not called any more, not even for events that have already been collected.
   void Unwatch(int fd, FdHandler& handler);

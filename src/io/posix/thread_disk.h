@@ -1,5 +1,5 @@
-// The disk engine where io_uring is refused (seccomp filters of containers, kernel.io_uring_disabled): a few threads that
-// make blocking calls. The same contract, more slowly.
+// The disk engine where io_uring is refused (seccomp filters of containers, kernel.io_uring_disabled): a few threads
+// that make blocking calls. The same contract, more slowly.
 #pragma once
 
 #include <condition_variable>

@@ -96,8 +96,8 @@ std::unique_ptr<World> MakeWorld(Backend backend) {
   std::unique_ptr<io::PosixEnv> env = std::move(io::PosixEnv::Create(options)).value();
   std::string directory = (std::filesystem::current_path() / "io-contract-XXXXXX").string();
   if (::mkdtemp(directory.data()) == nullptr) return nullptr;
-  const Result<std::unique_ptr<io::Disk>> probe = env->OpenDisk(directory + "/probe", 4096);
-  if (!probe.ok() && probe.status().code() == Code::kNotSupported) {
+  const Status probe = env->OpenDisk(directory + "/probe", 4096).status();
+  if (probe.code() == Code::kNotSupported) {
     std::filesystem::remove_all(directory);
     return nullptr;
   }
