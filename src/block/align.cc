@@ -53,26 +53,32 @@ bool Transfers(Request::Op op) { return op == Request::Op::kRead || op == Reques
 AlignedVolume::AlignedVolume(std::shared_ptr<Volume> below, io::Loop& loop) : below_(std::move(below)), loop_(loop) {}
 
 void AlignedVolume::Submit(Request& request) {
-  if (request.op == Request::Op::kFlush || (request.op == Request::Op::kRead && Aligned(request))) {
-    return below_->Submit(request);
-  }
-  const bool inside = request.offset <= size() && request.length <= size() - request.offset && request.length > 0;
-  const bool fits = !Transfers(request.op) ||
-                    (request.length <= kMaxTransferSize && TotalSize(request.buffers) == request.length);
-  if (!inside || !fits) {
+  const bool aligned = Aligned(request);
+  const bool changes = request.op != Request::Op::kRead && request.op != Request::Op::kFlush;
+  // The volume below judges aligned requests itself: it alone knows why one cannot be (a deleted volume, say).
+  if (aligned && (!changes || request.length == 0)) return below_->Submit(request);
+  if (request.op == Request::Op::kFlush) return below_->Submit(request);
+  if (!aligned && !Fits(request)) {
     return PostDone(request, InvalidArgument(fmt::format("volume {}: the range {}+{} is outside the volume, empty, too "
                                                          "long or not what its buffers hold",
                                                          id().ToString(), request.offset, request.length)));
   }
   if (request.op == Request::Op::kRead) return SubmitRead(request);
-  if (request.op == Request::Op::kDiscard && !Aligned(request) && !SubmitInnerBlocks(request)) return;
+  if (request.op == Request::Op::kDiscard && !aligned && !SubmitInnerBlocks(request)) return;
   Change& change = Track(request);
-  if ((partial_ > 0) && MustWait(change)) {
+  if (partial_ > 0 && MustWait(change)) {
     change.waiting = true;
     ++waiting_;
     return;
   }
   Start(change);
+}
+
+bool AlignedVolume::Fits(const Request& request) const {
+  const uint64_t end = size();
+  if (request.length == 0 || request.offset > end || request.length > end - request.offset) return false;
+  return !Transfers(request.op) ||
+         (request.length <= kMaxTransferSize && TotalSize(request.buffers) == request.length);
 }
 
 void AlignedVolume::PostDone(Request& request, Status status) {

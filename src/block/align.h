@@ -55,6 +55,7 @@ class AlignedVolume final : public Volume {
   static bool ChangesInPart(const Change& change, uint64_t first, uint64_t last);
   static bool Conflict(const Change& a, const Change& b);
   bool MustWait(const Change& change) const;
+  bool Fits(const Request& request) const;
   Change& Track(Request& request);
   void Start(Change& change);
   void Finish(Change& change);

@@ -64,14 +64,17 @@ using Change = std::variant<CreateVolume, DeleteVolume, ResizeVolume, TakePoint,
 
 struct Transaction {
   TransactionId id;             // chosen by the caller, never used twice
-  std::vector<Change> changes;  // in order; a later one sees what an earlier one did; at most 100,000 objects in all
+  std::vector<Change> changes;  // in order; a later one sees what an earlier one did; at most 50,000 objects in all
 };
 
 // One owner loop. All methods may be called at any time; answers come on the loop.
 class Pool {
  public:
-  // REQUIRES: no request, task or opened volume of it is alive. Closing needs no flush: opening again recovers.
+  // REQUIRES: no request, task or opened volume of it is alive, and Close has ended.
   virtual ~Pool() = default;
+  // Stops background work and waits for what is in flight; afterwards only destruction. Needs no flush and makes nothing
+  // durable: opening again recovers either way. REQUIRES: no request or task of the caller is in flight.
+  virtual Task<void> Close() { co_return; }
   virtual PoolId id() const = 0;
 
   // Applies a transaction. OK means: done and durable. An error means that nothing was changed (invalid-argument,
@@ -95,7 +98,7 @@ class Pool {
   // over anything that was written to the volume itself, while I/O goes on. Answers the number of bytes copied.
   virtual Task<Result<uint64_t>> CopyUp(VolumeId volume, uint64_t offset, uint64_t length) = 0;
 
-  // Everything acknowledged so far, of all volumes, is durable when this answers OK.
+  // Everything acknowledged so far, of all volumes, is durable and counted (VolumeInfo::used) when this answers OK.
   virtual Task<Status> Flush() = 0;
 
   virtual PoolInfo Info() const = 0;

@@ -34,7 +34,9 @@ struct Extent {
 struct VolumeInfo {
   VolumeId id;
   uint64_t size = 0;  // bytes, multiple of kBlockSize
-  uint64_t used = 0;  // bytes that the volume itself holds, not counting what it shares through a clone
+  // Bytes that the volume itself holds, not counting what it shares through a clone. An engine may count the newest
+  // writes late; Pool::Flush brings the figure up to date.
+  uint64_t used = 0;
 };
 
 struct PointInfo {

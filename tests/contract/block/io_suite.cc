@@ -22,7 +22,7 @@ TEST_P(BlockContract, ANewVolumeReadsAsZeroesAndIsOneHole) {
   const auto extents = Await(volume->Allocated(0, volume->size(), 10));
   ASSERT_TRUE(extents.ok());
   EXPECT_THAT(*extents, ElementsAre(Extent{0, volume->size(), false}));
-  EXPECT_EQ(pool_->Find(id)->used, 0u);
+  EXPECT_EQ(UsedBy(id), 0u);
 }
 
 TEST_P(BlockContract, AReadSeesEveryCompletedWrite) {

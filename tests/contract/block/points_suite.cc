@@ -289,11 +289,11 @@ TEST_P(BlockContract, CopyUpMakesACloneOwnItsContentOnce) {
   const PointId point = Take({source});
   const VolumeId clone = CloneOf(point, source);
   ASSERT_TRUE(Write(*Open(clone), 10, 10, 2).ok());
-  EXPECT_EQ(pool_->Find(clone)->used, 10 * kBlock);
+  EXPECT_EQ(UsedBy(clone), 10 * kBlock);
   const auto copied = Await(pool_->CopyUp(clone, 0, kVolumeBlocks * kBlock));
   ASSERT_TRUE(copied.ok()) << copied.status().ToString();
   EXPECT_EQ(*copied, 30 * kBlock);
-  EXPECT_EQ(pool_->Find(clone)->used, 40 * kBlock);
+  EXPECT_EQ(UsedBy(clone), 40 * kBlock);
   const auto again = Await(pool_->CopyUp(clone, 0, kVolumeBlocks * kBlock));
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(*again, 0u);
@@ -335,7 +335,7 @@ TEST_P(BlockContract, CopyUpNeverCoversAWriteThatHappensMeanwhile) {
     ASSERT_TRUE(factory_->RunUntil(all_done));
     ASSERT_TRUE(copied->ok());
     for (uint64_t b = 0; b < kVolumeBlocks; ++b) ASSERT_TRUE(Holds(*clone, b, 1, tags[b]));
-    EXPECT_EQ(pool_->Find(id)->used, kVolumeBlocks * kBlock);
+    EXPECT_EQ(UsedBy(id), kVolumeBlocks * kBlock);
   }
 }
 

@@ -48,7 +48,7 @@ TEST_P(BlockContract, AVolumeMayBeAsLargeAsTheLimitAndTakesSpaceOnlyAsItIsWritte
   ASSERT_TRUE(Write(*volume, last, 1, 1).ok());
   EXPECT_TRUE(Holds(*volume, last, 1, 1));
   EXPECT_TRUE(Holds(*volume, last - 1, 1, 0));
-  EXPECT_LE(pool_->Find(id)->used, kBlock);
+  EXPECT_LE(UsedBy(id), kBlock);
 }
 
 // Every way in which a change can be wrong, in a pool that has volumes a and b, point p of a, and q of a and b.
@@ -214,7 +214,7 @@ TEST_P(BlockContract, TheFiguresOfThePoolAddUp) {
   EXPECT_EQ(info.used + info.free, info.size);
   EXPECT_GE(info.last, empty.last + 2);
   EXPECT_EQ(info.durable, info.last);
-  EXPECT_EQ(pool_->Find(id)->used, kVolumeBlocks * kBlock);
+  EXPECT_EQ(UsedBy(id), kVolumeBlocks * kBlock);
 }
 
 }  // namespace

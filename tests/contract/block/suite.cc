@@ -81,6 +81,11 @@ VolumePtr BlockContract::OpenAt(PointId point, VolumeId volume) {
   return opened.ok() ? *opened : nullptr;
 }
 
+uint64_t BlockContract::UsedBy(block::VolumeId volume) {
+  EXPECT_TRUE(Await(pool_->Flush()).ok());
+  return pool_->Find(volume)->used;
+}
+
 void BlockContract::ClosePool() {
   if (!pool_) return;
   bool closed = false;

@@ -82,6 +82,7 @@ class BlockContract : public testing::TestWithParam<Engine> {
   VolumePtr OpenAt(block::PointId point, block::VolumeId volume);
   void Reopen();
   void ClosePool();
+  uint64_t UsedBy(block::VolumeId volume);  // VolumeInfo::used, brought up to date
 
   // Data.
   static void Paint(std::span<std::byte> to, uint64_t first_block, uint64_t tag);

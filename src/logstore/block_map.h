@@ -1,0 +1,43 @@
+// The map of a pool as readers and the log writer see it: the overlay that is growing, the one that is being folded, and
+// the index, newest first. Owned by the pool's loop; only a running fold touches it from elsewhere, and only what is
+// frozen.
+#pragma once
+
+#include <memory>
+
+#include "io/loop.h"
+#include "logstore/fold.h"
+#include "logstore/index.h"
+#include "logstore/overlay.h"
+#include "logstore/structure.h"
+
+namespace lockstep::logstore {
+
+class BlockMap {
+ public:
+  explicit BlockMap(std::unique_ptr<Index> index) : index_(std::move(index)), active_(std::make_unique<Overlay>()) {}
+
+  Overlay& active() { return *active_; }
+  Index& index() { return *index_; }
+  bool folding() const { return frozen_ != nullptr; }
+
+  // What a view of (layer, at) holds in the chunk: for each slot in `wanted` the newest version not after `at` of the
+  // layer or of its ancestors, at their positions. Slots that nobody holds stay !exists(). kMemory: unavailable when the
+  // answer needs the disk; call Warm from an executor, then try again.
+  Status Resolve(const Structure& structure, LayerId layer, SequenceNumber at, uint64_t chunk, uint16_t wanted,
+                 Index::Tier tier, ChunkVersions& to) const;
+  // The same without ancestors: what the layer itself holds now.
+  Status ResolveOwn(LayerId layer, uint64_t chunk, uint16_t wanted, Index::Tier tier, ChunkVersions& to) const;
+
+  // Folding is three steps: freeze on the loop, Fold(frozen(), ...) on an executor, and Thaw on the loop when it is in
+  // the index. REQUIRES: not folding.
+  void Freeze();
+  const Overlay& frozen() const { return *frozen_; }
+  void Thaw() { frozen_.reset(); }
+
+ private:
+  std::unique_ptr<Index> index_;
+  std::unique_ptr<Overlay> active_, frozen_;
+};
+
+}  // namespace lockstep::logstore

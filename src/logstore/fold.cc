@@ -1,0 +1,89 @@
+#include "logstore/fold.h"
+
+#include <algorithm>
+#include <set>
+
+namespace lockstep::logstore {
+namespace {
+
+constexpr size_t kGroup = 512;  // chunks looked up together
+
+class Folder {
+ public:
+  Folder(const Overlay& overlay, const FoldPlan& plan, Index& index) : overlay_(overlay), plan_(plan), index_(index) {}
+
+  Result<FoldResult> Run() {
+    LS_ASSIGN_OR_RETURN(const std::vector<ChunkKey> keys, AffectedChunks());
+    std::vector<ChunkVersions> records;
+    for (size_t i = 0; i < keys.size(); i += kGroup) {
+      const std::vector<ChunkKey> group(keys.begin() + static_cast<ptrdiff_t>(i),
+                                        keys.begin() + static_cast<ptrdiff_t>(std::min(keys.size(), i + kGroup)));
+      LS_RETURN_IF_ERROR(index_.LookupAll(group, records));
+      for (size_t j = 0; j < group.size(); ++j) FoldChunk(group[j], records[j]);
+    }
+    for (const auto& [layer, delta] : result_.used_blocks)
+      batch_.PutUsedBlocks(layer, static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
+    for (const LayerId layer : plan_.dropped) batch_.DropLayer(layer);
+    batch_.PutCheckpoint(plan_.pool, plan_.position, plan_.structure);
+    LS_RETURN_IF_ERROR(index_.Write(batch_));
+    return std::move(result_);
+  }
+
+ private:
+  // The overlay's own chunks, and under its hole ranges every chunk that holds something the hole has to hide: of the
+  // layer itself, and of its ancestors, whose blocks would otherwise show through.
+  Result<std::vector<ChunkKey>> AffectedChunks() {
+    std::set<ChunkKey> keys;
+    const std::vector<ChunkKey> own = overlay_.Chunks();
+    for (const ChunkKey& key : own)
+      if (plan_.layers.contains(key.layer)) keys.insert(key);
+    for (const auto& [layer, ranges] : overlay_.ranges()) {
+      if (!plan_.layers.contains(layer)) continue;
+      for (LayerId source = layer; source != kNoLayer; source = plan_.layers.at(source).parent) {
+        for (const HoleRange& r : ranges) {
+          LS_ASSIGN_OR_RETURN(const auto chunks, index_.Chunks(source, r.first_chunk, r.last_chunk, SIZE_MAX));
+          for (const uint64_t c : chunks) keys.insert({layer, c});
+          for (const ChunkKey& key : own)
+            if (key.layer == source && r.first_chunk <= key.chunk && key.chunk <= r.last_chunk)
+              keys.insert({layer, key.chunk});
+        }
+      }
+    }
+    return std::vector<ChunkKey>(keys.begin(), keys.end());
+  }
+
+  void FoldChunk(const ChunkKey& key, ChunkVersions& record) {
+    const Layer& layer = plan_.layers.at(key.layer);
+    int64_t used = 0;
+    for (uint32_t slot = 0; slot < kChunkBlocks; ++slot) {
+      overlay_.Versions(key, slot, versions_);
+      if (versions_.empty()) continue;
+      Version& current = record[slot];
+      used -= current.is_data();
+      for (const Version& v : versions_) {
+        if (current.exists() && layer.Retains(current.birth, v.birth))
+          batch_.PutHistory(key.layer, key.chunk * kChunkBlocks + slot, current, v.birth);
+        // With no parent below, "nothing" says the same as a hole and takes no space.
+        current = v.is_data() || layer.parent != kNoLayer ? v : Version();
+      }
+      used += current.is_data();
+    }
+    batch_.PutChunk(key, record);
+    if (used != 0) result_.used_blocks[key.layer] += used;
+  }
+
+  const Overlay& overlay_;
+  const FoldPlan& plan_;
+  Index& index_;
+  Index::Batch batch_;
+  FoldResult result_;
+  std::vector<Version> versions_;
+};
+
+}  // namespace
+
+Result<FoldResult> Fold(const Overlay& overlay, const FoldPlan& plan, Index& index) {
+  return Folder(overlay, plan, index).Run();
+}
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,156 @@
+#include "logstore/format.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/checksum.h"
+#include "base/codec.h"
+
+namespace lockstep::logstore {
+namespace {
+
+constexpr uint64_t kSuperblockMagic = 0x314c4f4f504c534cull;  // "LSLPOOL1"
+constexpr uint32_t kBatchMagic = 0x3142534c;                  // "LSB1"
+constexpr size_t kCrcCoversFrom = 8;                          // magic and crc themselves are left out
+
+void PutBytes(std::string_view bytes, std::span<std::byte> to) {
+  LS_ASSERT(bytes.size() <= to.size());
+  std::memcpy(to.data(), bytes.data(), bytes.size());
+  std::memset(to.data() + bytes.size(), 0, to.size() - bytes.size());
+}
+
+void PutCrc(std::span<std::byte> at_start, uint32_t crc) { std::memcpy(at_start.data() + 4, &crc, sizeof crc); }
+
+bool KnownEntry(const Entry& e) {
+  switch (e.type) {
+    case EntryType::kWrite: return e.count > 0 && e.count <= kMaxBlocksPerEntry;
+    case EntryType::kHole: return e.count > 0;
+    case EntryType::kTransaction:
+      return e.count > 0 && e.count <= kMaxBlocksPerBatch && e.bytes > 0 && e.bytes <= uint64_t{e.count} * kBlockSize;
+  }
+  return false;
+}
+
+}  // namespace
+
+void EncodeSuperblock(const Superblock& superblock, std::span<std::byte, kBlockSize> to) {
+  std::string out;
+  Encoder e(out);
+  e.Little(kSuperblockMagic).Little(kFormatVersion).Little(uint32_t{0} /* feature flags */);
+  e.Bytes(superblock.pool.uuid.bytes).Little(superblock.segment_size).Little(superblock.segment_count);
+  e.Little(kBlockSize);
+  e.Little(Crc32c(std::as_bytes(std::span(out))));
+  PutBytes(out, to);
+}
+
+Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from) {
+  Decoder d(from);
+  if (d.Little<uint64_t>() != kSuperblockMagic) return Corrupted("no Lockstep pool here (no superblock)");
+  const uint32_t version = d.Little<uint32_t>(), features = d.Little<uint32_t>();
+  Superblock s;
+  d.Bytes(s.pool.uuid.bytes);
+  s.segment_size = d.Little<uint64_t>();
+  s.segment_count = d.Little<uint32_t>();
+  const uint32_t block_size = d.Little<uint32_t>();
+  const size_t covered = from.size() - d.remaining();
+  if (d.Little<uint32_t>() != Crc32c(from.first(covered))) return Corrupted("the superblock's checksum does not match");
+  if (version != kFormatVersion || features != 0 || block_size != kBlockSize)
+    return NotSupported(fmt::format("the pool has format version {} (features {:#x}); this program reads version {}",
+                                    version, features, kFormatVersion));
+  if (!std::has_single_bit(s.segment_size) || s.segment_size < kMinSegmentSize || s.segment_size > kMaxSegmentSize ||
+      s.segment_count == 0 || s.segment_count > kMaxSegments)
+    return Corrupted("the superblock describes an impossible geometry");
+  return s;
+}
+
+void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span<std::byte> to) {
+  LS_ASSERT(to.size() == size_t{header.header_blocks()} * kBlockSize);
+  LS_ASSERT(!header.entries.empty() && header.entries.size() <= kMaxEntriesPerBatch);
+  LS_ASSERT(header.data_blocks() <= kMaxBlocksPerBatch);
+  std::byte* p = to.data();
+  const auto put = [&p](auto v) {
+    std::memcpy(p, &v, sizeof v);
+    p += sizeof v;
+  };
+  put(kBatchMagic);
+  put(uint32_t{0});  // crc, below
+  std::memcpy(p, pool.uuid.bytes.data(), 16);
+  p += 16;
+  put(header.first);
+  put(header.epoch);
+  put(header.durable);
+  put(header.previous_crc);
+  put(header.next_segment);
+  put(header.data_blocks());
+  put(static_cast<uint32_t>(header.entries.size()));
+  LS_ASSERT(static_cast<size_t>(p - to.data()) == kFixedHeaderSize);
+  for (const Entry& e : header.entries) {
+    put(static_cast<uint8_t>(e.type));
+    put(uint8_t{0});
+    put(uint16_t{0});
+    put(e.layer);
+    put(e.count);
+    put(e.bytes);
+    put(e.block);
+  }
+  const size_t crc_bytes = header.block_crcs.size() * sizeof(uint32_t);
+  std::memcpy(p, header.block_crcs.data(), crc_bytes);
+  p += crc_bytes;
+  std::memset(p, 0, static_cast<size_t>(to.data() + to.size() - p));
+  header.crc = Crc32c(to.subspan(kCrcCoversFrom));
+  PutCrc(to, header.crc);
+}
+
+Result<uint32_t> PeekHeaderBlocks(const block::PoolId& pool, std::span<const std::byte, kBlockSize> first_block) {
+  Decoder d(first_block);
+  if (d.Little<uint32_t>() != kBatchMagic) return Corrupted("no batch here");
+  d.Little<uint32_t>();
+  block::PoolId owner;
+  d.Bytes(owner.uuid.bytes);
+  if (owner != pool) return Corrupted("the batch belongs to another pool");
+  d.View(8 + 8 + 8 + 4 + 4);
+  const uint32_t data_blocks = d.Little<uint32_t>(), entries = d.Little<uint32_t>();
+  if (entries == 0 || entries > kMaxEntriesPerBatch || data_blocks > kMaxBlocksPerBatch)
+    return Corrupted("the batch header's counts are impossible");
+  return HeaderBlocks(entries, data_blocks);
+}
+
+Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const std::byte> from) {
+  if (from.size() < kBlockSize) return Corrupted("the batch header is cut short");
+  LS_ASSIGN_OR_RETURN(const uint32_t blocks, PeekHeaderBlocks(pool, from.first<kBlockSize>()));
+  if (from.size() != size_t{blocks} * kBlockSize) return Corrupted("the batch header is cut short");
+  BatchHeader h;
+  Decoder d(from);
+  d.View(4);
+  h.crc = d.Little<uint32_t>();
+  if (h.crc != Crc32c(from.subspan(kCrcCoversFrom))) return Corrupted("the batch header's checksum does not match");
+  d.View(16);
+  h.first = d.Little<uint64_t>();
+  h.epoch = d.Little<uint64_t>();
+  h.durable = d.Little<uint64_t>();
+  h.previous_crc = d.Little<uint32_t>();
+  h.next_segment = d.Little<uint32_t>();
+  const uint32_t data_blocks = d.Little<uint32_t>(), entries = d.Little<uint32_t>();
+  uint64_t described = 0;
+  h.entries.resize(entries);
+  for (Entry& e : h.entries) {
+    e.type = static_cast<EntryType>(d.Little<uint8_t>());
+    d.View(3);
+    e.layer = d.Little<uint32_t>();
+    e.count = d.Little<uint32_t>();
+    e.bytes = d.Little<uint32_t>();
+    e.block = d.Little<uint64_t>();
+    if (!KnownEntry(e)) return Corrupted("a batch entry makes no sense");
+    described += e.data_blocks();
+  }
+  if (described != data_blocks) return Corrupted("the batch's entries do not add up to its data");
+  h.block_crcs.resize(data_blocks);
+  for (uint32_t& crc : h.block_crcs) crc = d.Little<uint32_t>();
+  LS_ASSERT(d.ok());
+  return h;
+}
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,106 @@
+// The on-disk format of a pool's data device: superblock, segments, batches. Pure encoding and decoding, no I/O; every
+// decoder treats its input as hostile. docs/format/log.md is the same in prose with a worked example.
+//
+//   device   := superblock superblock-copy ... segment*       (segments start at kDataOffset)
+//   segment  := batch*                                        (a batch never crosses a segment's end)
+//   batch    := header-block+ data-block*                     (blocks of 4096 bytes)
+//
+// All integers are little-endian.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/status.h"
+#include "block/types.h"
+
+namespace lockstep::logstore {
+
+using block::kBlockSize;
+using block::SequenceNumber;
+
+inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint64_t kDataOffset = 1 << 20;  // segments start here: room for what later versions keep in front
+inline constexpr uint64_t kMinSegmentSize = 256 << 10;
+inline constexpr uint64_t kMaxSegmentSize = uint64_t{1} << 30;
+inline constexpr uint32_t kMaxSegments = 1u << 24;
+
+// A layer holds the blocks that were written to a volume between two clonings or reverts; see structure.h.
+using LayerId = uint32_t;
+
+// Written once, when the pool is made, in blocks 0 and 1; either copy is enough.
+struct Superblock {
+  block::PoolId pool;
+  uint64_t segment_size = 0;  // bytes, a power of two
+  uint32_t segment_count = 0;
+  bool operator==(const Superblock&) const = default;
+};
+void EncodeSuperblock(const Superblock& superblock, std::span<std::byte, kBlockSize> to);
+// corrupted: not ours or damaged; not-supported: of a later version.
+Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from);
+
+// A place in the log: where the next batch is expected, and the chain that it must continue.
+struct LogPosition {
+  uint32_t segment = 0;
+  uint32_t block = 0;          // within the segment
+  uint32_t next_segment = 0;   // where the log goes on when nothing more fits here
+  uint32_t previous_crc = 0;   // the checksum of the batch before, 0 for the first of all
+  SequenceNumber next = 1;     // the sequence number that its first entry carries
+  bool operator==(const LogPosition&) const = default;
+};
+
+enum class EntryType : uint8_t {
+  kWrite = 1,        // `count` blocks of data for (layer, block...)
+  kHole = 2,         // (layer, block...) read as zeroes from here on; no data
+  kTransaction = 3,  // `bytes` of an encoded change of structure in `count` data blocks
+};
+
+// One entry takes one sequence number.
+struct Entry {
+  EntryType type = EntryType::kWrite;
+  LayerId layer = 0;
+  uint64_t block = 0;
+  uint32_t count = 0;  // blocks
+  uint32_t bytes = 0;  // kTransaction: of the payload
+  uint32_t data_blocks() const { return type == EntryType::kHole ? 0 : count; }
+};
+
+inline constexpr uint32_t kMaxEntriesPerBatch = 512;
+inline constexpr uint32_t kMaxBlocksPerEntry = 256;    // of data; holes may be longer
+inline constexpr uint32_t kMaxBlocksPerBatch = 1024;   // of data
+inline constexpr size_t kFixedHeaderSize = 64;
+inline constexpr size_t kEntrySize = 24;
+// Blocks that the header of a batch with so many entries and data blocks takes.
+constexpr uint32_t HeaderBlocks(uint32_t entries, uint32_t data_blocks) {
+  const size_t bytes = kFixedHeaderSize + entries * kEntrySize + data_blocks * sizeof(uint32_t);
+  return static_cast<uint32_t>((bytes + kBlockSize - 1) / kBlockSize);
+}
+inline constexpr uint32_t kMaxHeaderBlocks = HeaderBlocks(kMaxEntriesPerBatch, kMaxBlocksPerBatch);
+
+struct BatchHeader {
+  SequenceNumber first = 0;      // sequence number of entries[0]
+  uint64_t epoch = 0;            // random per opening of the pool: two lives of it never write the same header
+  SequenceNumber durable = 0;    // everything up to here had been synced when this batch was written
+  uint32_t previous_crc = 0;     // chain: the crc of the batch before
+  uint32_t next_segment = 0;
+  uint32_t crc = 0;              // of this header, set by Encode and Decode
+  std::vector<Entry> entries;
+  std::vector<uint32_t> block_crcs;  // CRC-32C of each data block, in order
+
+  uint32_t data_blocks() const { return static_cast<uint32_t>(block_crcs.size()); }
+  uint32_t header_blocks() const { return HeaderBlocks(static_cast<uint32_t>(entries.size()), data_blocks()); }
+  uint32_t total_blocks() const { return header_blocks() + data_blocks(); }
+};
+
+// Fills `to`, header.header_blocks() * kBlockSize bytes, and sets header.crc. REQUIRES: within the limits above.
+void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span<std::byte> to);
+
+// How many blocks the header that starts with this block takes; corrupted if it is no header of this pool. The block may
+// still turn out bad when the whole header is decoded.
+Result<uint32_t> PeekHeaderBlocks(const block::PoolId& pool, std::span<const std::byte, kBlockSize> first_block);
+// `from` is exactly what PeekHeaderBlocks said. corrupted when checksum, counts or limits are wrong.
+Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const std::byte> from);
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,308 @@
+#include "logstore/index.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include "base/codec.h"
+#include "logstore/index_files.h"
+
+namespace lockstep::logstore {
+namespace {
+
+constexpr char kCurrent = 'c', kHistory = 'h', kUsed = 'u';  // and "m...": the checkpoint
+const rocksdb::Slice kPositionKey = "mposition", kStructureKey = "mstructure";
+
+void AppendBig(std::string& out, uint64_t v, int bytes) {
+  for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(v >> (8 * i)));
+}
+uint64_t ReadBig(std::string_view in) {
+  uint64_t v = 0;
+  for (char c : in) v = v << 8 | static_cast<uint8_t>(c);
+  return v;
+}
+
+// Big-endian, so that RocksDB's order is by layer, then by place.
+constexpr size_t kHistoryKeySize = 1 + 4 + 6 + 8;
+std::string CurrentKey(LayerId layer, uint64_t chunk) {
+  std::string k(1, kCurrent);
+  AppendBig(k, layer, 4);
+  AppendBig(k, chunk, 6);
+  return k;
+}
+std::string HistoryKey(LayerId layer, uint64_t block, SequenceNumber birth) {
+  std::string k(1, kHistory);
+  AppendBig(k, layer, 4);
+  AppendBig(k, block, 6);
+  AppendBig(k, birth, 8);
+  return k;
+}
+std::string UsedKey(LayerId layer) {
+  std::string k(1, kUsed);
+  AppendBig(k, layer, 4);
+  return k;
+}
+// The first key of the table behind the layer's last one.
+std::string LayerEnd(char table, LayerId layer) {
+  std::string k(1, layer == UINT32_MAX ? static_cast<char>(table + 1) : table);
+  AppendBig(k, uint64_t{layer} + 1, 4);
+  return k;
+}
+
+struct HistoryValue {
+  SequenceNumber death = 0;
+  Version version;
+};
+std::string EncodeHistory(const Version& v, SequenceNumber death) {
+  std::string out;
+  Encoder(out).Little(death).Little(v.location).Little(v.crc);
+  return out;
+}
+bool DecodeHistory(std::string_view in, SequenceNumber birth, HistoryValue& out) {
+  Decoder d(in);
+  out.death = d.Little<uint64_t>();
+  out.version.birth = birth;
+  out.version.location = d.Little<uint64_t>();
+  out.version.crc = d.Little<uint32_t>();
+  return d.ok();
+}
+
+Status ToStatus(const rocksdb::Status& s) {
+  if (s.ok()) return {};
+  if (s.IsIncomplete()) return {Code::kUnavailable, "not in memory"};
+  if (s.IsNoSpace()) return NoSpace("the index's file system is full: " + s.ToString());
+  if (s.IsCorruption()) return Corrupted("the index is damaged; it can be rebuilt from the log: " + s.ToString());
+  return IoError("index: " + s.ToString());
+}
+
+// RocksDB's own messages, from warnings up, in our log.
+class ForwardingLogger final : public rocksdb::Logger {
+ public:
+  explicit ForwardingLogger(Log& log) : Logger(rocksdb::WARN_LEVEL), log_(log) {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char line[512];
+    std::vsnprintf(line, sizeof line, format, arguments);
+    log_.Warn("index: {}", line);
+  }
+
+ private:
+  Log& log_;
+};
+
+std::string_view View(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+
+rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& log) {
+  rocksdb::Options o;
+  o.env = env;
+  o.create_if_missing = true;
+  o.info_log = std::make_shared<ForwardingLogger>(log);
+  o.write_buffer_size = options.memtable_bytes;
+  o.compression = rocksdb::kNoCompression;  // checksums and addresses do not compress
+  o.max_background_jobs = 2;
+  o.level_compaction_dynamic_level_bytes = true;
+  o.stats_dump_period_sec = 0;
+  o.stats_persist_period_sec = 0;
+  // Nothing is written by closing: what was not persisted is replayed from the log.
+  o.avoid_flush_during_shutdown = true;
+  o.avoid_unnecessary_blocking_io = true;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_size = 8 << 10;
+  o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return o;
+}
+
+}  // namespace
+
+struct Index::Rep {
+  std::unique_ptr<rocksdb::Env> env;
+  std::unique_ptr<rocksdb::DB> db;
+};
+struct Index::Batch::Rep {
+  rocksdb::WriteBatch batch;
+};
+
+Index::Batch::Batch() : rep_(std::make_unique<Rep>()) {}
+Index::Batch::~Batch() = default;
+Index::Index(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
+Index::~Index() = default;
+
+Result<std::unique_ptr<Index>> Index::Open(io::FileSystem& files, const std::string& directory,
+                                           const IndexOptions& options, Log& log) {
+  auto rep = std::make_unique<Rep>();
+  rep->env = MakeIndexEnv(files);
+  rocksdb::DB* db = nullptr;
+  const auto s = rocksdb::DB::Open(DbOptions(rep->env.get(), options, log), directory, &db);
+  if (!s.ok()) return ToStatus(s).WithContext("cannot open the index in " + directory);
+  rep->db.reset(db);
+  return std::unique_ptr<Index>(new Index(std::move(rep)));
+}
+
+Status Index::Destroy(io::FileSystem& files, const std::string& directory) {
+  // By hand and not by RocksDB's DestroyDB, which wants to read what may be damaged.
+  const auto names = files.List(directory);
+  if (!names.ok()) return names.status().code() == Code::kNotFound ? Status() : names.status();
+  for (const std::string& name : *names) LS_RETURN_IF_ERROR(files.Remove(directory + "/" + name));
+  return files.SyncDirectory(directory);
+}
+
+Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
+  rocksdb::ReadOptions read;
+  read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
+  rocksdb::PinnableSlice record;
+  const auto s = rep_->db->Get(read, rep_->db->DefaultColumnFamily(), CurrentKey(key.layer, key.chunk), &record);
+  if (!s.ok() && !s.IsNotFound()) return ToStatus(s);
+  ChunkVersions current;
+  LS_RETURN_IF_ERROR(DecodeMapRecord(View(record), current));
+  if (s.IsNotFound() && at == kNow) return {};
+
+  ChunkVersions found = {};
+  std::unique_ptr<rocksdb::Iterator> history;
+  for (uint16_t left = wanted; left != 0; left &= static_cast<uint16_t>(left - 1)) {
+    const int slot = std::countr_zero(left);
+    const Version& v = current[static_cast<size_t>(slot)];
+    if (v.exists() && v.birth <= at) {
+      found[static_cast<size_t>(slot)] = v;
+      continue;
+    }
+    if (at == kNow) continue;
+    if (!history) history.reset(rep_->db->NewIterator(read));
+    const std::string wanted_key = HistoryKey(key.layer, key.chunk * kChunkBlocks + static_cast<uint64_t>(slot), at);
+    history->SeekForPrev(wanted_key);
+    if (!history->status().ok()) return ToStatus(history->status());
+    if (!history->Valid() || history->key().size() != kHistoryKeySize) continue;
+    const std::string_view k = View(history->key());
+    if (k.substr(0, kHistoryKeySize - 8) != std::string_view(wanted_key).substr(0, kHistoryKeySize - 8)) continue;
+    HistoryValue h;
+    if (!DecodeHistory(View(history->value()), ReadBig(k.substr(kHistoryKeySize - 8)), h))
+      return Corrupted("a history record of the index is damaged; rebuild the index from the log");
+    if (at < h.death) found[static_cast<size_t>(slot)] = h.version;
+  }
+  for (uint32_t i = 0; i < kChunkBlocks; ++i) {
+    if (!found[i].exists()) continue;
+    to[i] = found[i];
+    wanted &= static_cast<uint16_t>(~(1u << i));
+  }
+  return {};
+}
+
+Status Index::LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVersions>& to) const {
+  std::vector<std::string> names;
+  names.reserve(keys.size());
+  for (const ChunkKey& k : keys) names.push_back(CurrentKey(k.layer, k.chunk));
+  std::vector<rocksdb::Slice> slices(names.begin(), names.end());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  rep_->db->MultiGet(rocksdb::ReadOptions(), rep_->db->DefaultColumnFamily(), keys.size(), slices.data(), values.data(),
+                     statuses.data());
+  to.resize(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!statuses[i].ok() && !statuses[i].IsNotFound()) return ToStatus(statuses[i]);
+    LS_RETURN_IF_ERROR(DecodeMapRecord(View(values[i]), to[i]));
+  }
+  return {};
+}
+
+Result<std::vector<uint64_t>> Index::Chunks(LayerId layer, uint64_t first, uint64_t last, size_t limit) const {
+  std::vector<uint64_t> current, history, merged;
+  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
+  const std::string end = CurrentKey(layer, last);
+  for (it->Seek(CurrentKey(layer, first)); it->Valid() && current.size() < limit; it->Next()) {
+    if (View(it->key()) > end) break;
+    current.push_back(ReadBig(View(it->key()).substr(5, 6)));
+  }
+  if (!it->status().ok()) return ToStatus(it->status());
+  const std::string history_end = HistoryKey(layer, last * kChunkBlocks + kChunkBlocks - 1, UINT64_MAX);
+  it->Seek(HistoryKey(layer, first * kChunkBlocks, 0));
+  while (it->Valid() && history.size() < limit && View(it->key()) <= history_end) {
+    history.push_back(ReadBig(View(it->key()).substr(5, 6)) / kChunkBlocks);
+    it->Seek(HistoryKey(layer, (history.back() + 1) * kChunkBlocks, 0));  // the next chunk, past this one's versions
+  }
+  if (!it->status().ok()) return ToStatus(it->status());
+  std::set_union(current.begin(), current.end(), history.begin(), history.end(), std::back_inserter(merged));
+  if (merged.size() > limit) merged.resize(limit);
+  return merged;
+}
+
+Result<std::vector<std::pair<LayerId, uint64_t>>> Index::UsedBlocks() const {
+  std::vector<std::pair<LayerId, uint64_t>> used;
+  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
+  for (it->Seek(rocksdb::Slice(&kUsed, 1)); it->Valid() && it->key().size() == 5 && it->key()[0] == kUsed; it->Next())
+    used.emplace_back(static_cast<LayerId>(ReadBig(View(it->key()).substr(1))), Decoder(View(it->value())).Little<uint64_t>());
+  if (!it->status().ok()) return ToStatus(it->status());
+  return used;
+}
+
+Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
+  std::string position, structure;
+  auto s = rep_->db->Get(rocksdb::ReadOptions(), kPositionKey, &position);
+  if (s.IsNotFound()) return std::optional<Checkpoint>();
+  if (s.ok()) s = rep_->db->Get(rocksdb::ReadOptions(), kStructureKey, &structure);
+  if (!s.ok()) return ToStatus(s);
+  Decoder d(position);
+  Checkpoint c;
+  d.Bytes(c.pool.uuid.bytes);
+  c.position.segment = d.Little<uint32_t>();
+  c.position.block = d.Little<uint32_t>();
+  c.position.next_segment = d.Little<uint32_t>();
+  c.position.previous_crc = d.Little<uint32_t>();
+  c.position.next = d.Little<uint64_t>();
+  if (!d.ok()) return Corrupted("the index's checkpoint is damaged; rebuild the index from the log");
+  c.structure = std::move(structure);
+  return std::optional(std::move(c));
+}
+
+void Index::Batch::PutChunk(const ChunkKey& key, const ChunkVersions& versions) {
+  const std::string record = EncodeMapRecord(versions), name = CurrentKey(key.layer, key.chunk);
+  if (record.empty()) rep_->batch.Delete(name);
+  else rep_->batch.Put(name, record);
+}
+void Index::Batch::PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death) {
+  rep_->batch.Put(HistoryKey(layer, block, version.birth), EncodeHistory(version, death));
+}
+void Index::Batch::PutUsedBlocks(LayerId layer, uint64_t blocks) {
+  std::string value;
+  Encoder(value).Little(blocks);
+  rep_->batch.Put(UsedKey(layer), value);
+}
+void Index::Batch::DropLayer(LayerId layer) {
+  rep_->batch.Delete(UsedKey(layer));
+  for (const char table : {kCurrent, kHistory}) {
+    std::string first(1, table);
+    AppendBig(first, layer, 4);
+    rep_->batch.DeleteRange(first, LayerEnd(table, layer));
+  }
+}
+void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure) {
+  std::string value;
+  Encoder(value)
+      .Bytes(pool.uuid.bytes)
+      .Little(position.segment)
+      .Little(position.block)
+      .Little(position.next_segment)
+      .Little(position.previous_crc)
+      .Little(position.next);
+  rep_->batch.Put(kPositionKey, value);
+  if (!structure.empty()) rep_->batch.Put(kStructureKey, rocksdb::Slice(structure.data(), structure.size()));
+}
+
+Status Index::Write(Batch& batch) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return ToStatus(rep_->db->Write(options, &batch.rep_->batch));
+}
+
+Status Index::Persist() { return ToStatus(rep_->db->Flush(rocksdb::FlushOptions())); }
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,98 @@
+// The persistent map of a pool: which version of every block is where. RocksDB without its own log: the pool's log is the
+// log, and the index is a checkpoint of it. The state after a crash is some earlier, complete fold; recovery replays the
+// log from the position that this fold recorded.
+//
+// Tables in one key space:
+//   current: (layer, chunk)         -> one map record (map_record.h): the newest folded versions
+//   history: (layer, block, birth)  -> death, location, crc: versions that were replaced but that some retained position
+//                                      p of the layer, birth <= p < death, still sees
+//   used:    layer                  -> number of blocks that the layer maps itself
+//
+// Reads may run on several threads at once, and beside one writer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "io/files.h"
+#include "logstore/map_record.h"
+#include "logstore/structure.h"
+
+namespace lockstep::logstore {
+
+struct IndexOptions {
+  size_t cache_bytes = 64 << 20;     // blocks of the index kept in memory
+  size_t memtable_bytes = 32 << 20;  // folded but not yet written out; two of these may exist
+};
+
+struct ChunkKey {
+  LayerId layer = kNoLayer;
+  uint64_t chunk = 0;
+  auto operator<=>(const ChunkKey&) const = default;
+};
+
+// Where a checkpoint of the log stands.
+struct Checkpoint {
+  block::PoolId pool;     // whose index this is
+  LogPosition position;   // everything before it is folded
+  std::string structure;  // Structure::Encode
+};
+
+class Index {
+ public:
+  // Opens or makes the index in `directory`. Blocking. corrupted: it must be rebuilt (Destroy, then replay the whole log).
+  static Result<std::unique_ptr<Index>> Open(io::FileSystem& files, const std::string& directory,
+                                             const IndexOptions& options, Log& log);
+  // Removes all files of an index that is not open. Blocking.
+  static Status Destroy(io::FileSystem& files, const std::string& directory);
+  ~Index();
+
+  // What a reader may wait for.
+  enum class Tier { kMemory, kDisk };
+  // Fills those slots of `to` whose bit is set in `wanted` and that the layer itself holds as of position `at`, and
+  // clears their bits. kMemory: unavailable, with nothing changed, when the answer needs the disk.
+  Status Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const;
+  // The records of `keys` as they are, in the same order. Blocking.
+  Status LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVersions>& to) const;
+  // Chunks of the layer in [first, last] that have a current record or history, ascending, at most `limit`. Blocking.
+  Result<std::vector<uint64_t>> Chunks(LayerId layer, uint64_t first, uint64_t last, size_t limit) const;
+
+  // Blocks that each layer maps itself, as the folds have counted them. Blocking.
+  Result<std::vector<std::pair<LayerId, uint64_t>>> UsedBlocks() const;
+  // nullopt for a new index.
+  Result<std::optional<Checkpoint>> LoadCheckpoint() const;
+
+  // Changes that are applied together or not at all.
+  class Batch {
+   public:
+    Batch();
+    ~Batch();
+    void PutChunk(const ChunkKey& key, const ChunkVersions& versions);
+    void PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death);
+    void PutUsedBlocks(LayerId layer, uint64_t blocks);
+    void DropLayer(LayerId layer);
+    // `structure` may be empty: the one written before still holds.
+    void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure);
+
+   private:
+    friend class Index;
+    struct Rep;
+    std::unique_ptr<Rep> rep_;
+  };
+  // Visible when it returns; durable after Persist, or earlier, but always as a whole. Blocking.
+  Status Write(Batch& batch);
+  // Makes durable what was written. Blocking.
+  Status Persist();
+
+ private:
+  struct Rep;
+  explicit Index(std::unique_ptr<Rep> rep);
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace lockstep::logstore

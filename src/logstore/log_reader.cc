@@ -1,0 +1,157 @@
+#include "logstore/log_reader.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/checksum.h"
+
+namespace lockstep::logstore {
+namespace {
+
+// Room for the largest batch and some reading ahead.
+constexpr uint32_t kWindowBlocks = kMaxHeaderBlocks + kMaxBlocksPerBatch + 1024;
+
+Task<Status> Transfer(io::Disk& disk, io::DiskRequest request) {
+  co_await SuspendWith([&](auto resume) {
+    using Resume = decltype(resume);
+    request.context = new Resume(std::move(resume));
+    request.done = [](io::DiskRequest& r) {
+      std::unique_ptr<Resume> go_on(static_cast<Resume*>(r.context));
+      (*go_on)();
+    };
+    disk.Submit(request);
+  });
+  co_return request.status;
+}
+
+}  // namespace
+
+Task<Status> ReadDisk(io::Disk& disk, uint64_t offset, std::span<std::byte> to) {
+  const io::Buffer buffer{to.data(), to.size()};
+  io::DiskRequest request;
+  request.op = io::DiskRequest::Op::kRead;
+  request.offset = offset;
+  request.length = to.size();
+  request.buffers = {&buffer, 1};
+  co_return co_await Transfer(disk, request);
+}
+
+Task<Status> WriteDisk(io::Disk& disk, uint64_t offset, std::span<const std::byte> from) {
+  const io::Buffer buffer{const_cast<std::byte*>(from.data()), from.size()};
+  io::DiskRequest request;
+  request.op = io::DiskRequest::Op::kWrite;
+  request.durable = true;
+  request.offset = offset;
+  request.length = from.size();
+  request.buffers = {&buffer, 1};
+  co_return co_await Transfer(disk, request);
+}
+
+struct LogReader::Window {
+  Window() : memory(static_cast<std::byte*>(std::aligned_alloc(kBlockSize, size_t{kWindowBlocks} * kBlockSize))) {
+    LS_ASSERT(memory);
+  }
+  ~Window() { std::free(memory); }
+  std::byte* memory;
+  uint32_t segment = 0, block = 0, count = 0;  // what it holds
+};
+
+LogReader::LogReader(io::Disk& disk, const Superblock& superblock, const LogPosition& from, Depth depth)
+    : disk_(disk),
+      superblock_(superblock),
+      segment_blocks_(static_cast<uint32_t>(superblock.segment_size / kBlockSize)),
+      depth_(depth),
+      position_(from),
+      window_(std::make_unique<Window>()) {}
+LogReader::~LogReader() = default;
+
+Task<Result<std::span<const std::byte>>> LogReader::Read(uint32_t segment, uint32_t block, uint32_t count) {
+  Window& w = *window_;
+  const auto view = [&] { return std::span<const std::byte>(w.memory + size_t{block - w.block} * kBlockSize, size_t{count} * kBlockSize); };
+  if (w.segment == segment && w.count != 0 && block >= w.block && block + count <= w.block + w.count) co_return view();
+  const uint32_t ahead = depth_ == Depth::kVerifyData ? kWindowBlocks : count;
+  w.segment = segment;
+  w.block = block;
+  w.count = std::min(std::max(count, ahead), segment_blocks_ - block);
+  const uint64_t offset = kDataOffset + uint64_t{segment} * superblock_.segment_size + uint64_t{block} * kBlockSize;
+  const Status read = co_await ReadDisk(disk_, offset, {w.memory, size_t{w.count} * kBlockSize});
+  if (!read.ok()) {
+    w.count = 0;
+    co_return read.WithContext(fmt::format("reading the log of pool {}", superblock_.pool.ToString()));
+  }
+  co_return view();
+}
+
+Task<Result<std::optional<LogBatch>>> LogReader::At(LogPosition place) {
+  const std::optional<LogBatch> none;
+  if (place.segment >= superblock_.segment_count || place.block >= segment_blocks_) co_return none;
+  LS_CO_ASSIGN_OR_RETURN(const auto first, co_await Read(place.segment, place.block, 1));
+  const auto header_blocks = PeekHeaderBlocks(superblock_.pool, first.first<kBlockSize>());
+  if (!header_blocks.ok() || place.block + *header_blocks > segment_blocks_) co_return none;
+  LS_CO_ASSIGN_OR_RETURN(const auto bytes, co_await Read(place.segment, place.block, *header_blocks));
+  auto header = DecodeBatchHeader(superblock_.pool, bytes);
+  if (!header.ok() || header->previous_crc != place.previous_crc || header->first != place.next ||
+      place.block + header->total_blocks() > segment_blocks_)
+    co_return none;
+  LogBatch batch;
+  batch.header = std::move(*header);
+  batch.begin = place;
+  batch.data_location = kDataOffset / kBlockSize + uint64_t{place.segment} * segment_blocks_ + place.block +
+                        batch.header.header_blocks();
+  batch.end = {place.segment, place.block + batch.header.total_blocks(), batch.header.next_segment, batch.header.crc,
+               place.next + batch.header.entries.size()};
+  if (depth_ == Depth::kVerifyData && batch.header.data_blocks() != 0) {
+    LS_CO_ASSIGN_OR_RETURN(batch.data, co_await Read(place.segment, place.block + batch.header.header_blocks(),
+                                                     batch.header.data_blocks()));
+    for (size_t i = 0; i < batch.header.block_crcs.size(); ++i)
+      if (Crc32c(batch.data.subspan(i * kBlockSize, kBlockSize)) != batch.header.block_crcs[i]) co_return none;
+  }
+  co_return std::optional(std::move(batch));
+}
+
+Task<Result<std::optional<LogBatch>>> LogReader::Next() {
+  LS_CO_ASSIGN_OR_RETURN(auto here, co_await At(position_));
+  if (!here) {
+    LogPosition there = position_;
+    there.segment = position_.next_segment;
+    there.block = 0;
+    LS_CO_ASSIGN_OR_RETURN(here, co_await At(there));
+  }
+  if (!here) {
+    LS_CO_RETURN_IF_ERROR(co_await CheckForDamage());
+    co_return std::optional<LogBatch>();
+  }
+  position_ = here->end;
+  co_return std::move(here);
+}
+
+Task<Result<bool>> LogReader::ProvesDamage(uint32_t segment, uint32_t block) {
+  LS_CO_ASSIGN_OR_RETURN(const auto first, co_await Read(segment, block, 1));
+  const auto header_blocks = PeekHeaderBlocks(superblock_.pool, first.first<kBlockSize>());
+  if (!header_blocks.ok() || block + *header_blocks > segment_blocks_) co_return false;
+  LS_CO_ASSIGN_OR_RETURN(const auto bytes, co_await Read(segment, block, *header_blocks));
+  const auto header = DecodeBatchHeader(superblock_.pool, bytes);
+  co_return header.ok() && header->first > position_.next && header->durable >= position_.next;
+}
+
+Task<Status> LogReader::CheckForDamage() {
+  // A torn end of the log is what a crash leaves, and nothing behind it was acknowledged as durable. But a later batch
+  // that says "everything up to here is durable" of what is missing shows that the device has lost data: cutting the log
+  // there silently would drop acknowledged writes.
+  for (const uint32_t segment : {position_.segment, position_.next_segment}) {
+    if (segment >= superblock_.segment_count) continue;
+    for (uint32_t block = segment == position_.segment ? position_.block : 0; block < segment_blocks_; ++block) {
+      LS_CO_ASSIGN_OR_RETURN(const bool damaged, co_await ProvesDamage(segment, block));
+      if (damaged)
+        co_return Corrupted(fmt::format(
+            "pool {}: the log is damaged at segment {} block {} (entry {} is missing, but later ones say that it was "
+            "durable); restore the device, or the pool from a replica",
+            superblock_.pool.ToString(), position_.segment, position_.block, position_.next));
+    }
+  }
+  co_return Status();
+}
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,57 @@
+// Reading the log forwards: recovery, and walks over a stretch of it. Trusts nothing that it reads.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/task.h"
+#include "io/disk.h"
+#include "logstore/format.h"
+
+namespace lockstep::logstore {
+
+// co_await ReadDisk(disk, ...): `to` is aligned for the device; offset and size are multiples of its block size.
+Task<Status> ReadDisk(io::Disk& disk, uint64_t offset, std::span<std::byte> to);
+// co_await WriteDisk(...), with `durable`.
+Task<Status> WriteDisk(io::Disk& disk, uint64_t offset, std::span<const std::byte> from);
+
+struct LogBatch {
+  BatchHeader header;
+  LogPosition begin, end;
+  uint64_t data_location = 0;           // device block of the first data block
+  std::span<const std::byte> data;      // when asked for; valid until the next call of Next
+};
+
+// On the disk's loop. One call at a time.
+class LogReader {
+ public:
+  enum class Depth { kHeaders, kVerifyData };
+  LogReader(io::Disk& disk, const Superblock& superblock, const LogPosition& from, Depth depth);
+  ~LogReader();
+
+  // The next batch; nullopt at the end of the log: where no batch continues the chain. An I/O error is an error and
+  // never taken for the end. corrupted: the log does not end here, it is damaged (something later proves that what is
+  // missing had once been durable).
+  Task<Result<std::optional<LogBatch>>> Next();
+  const LogPosition& position() const { return position_; }
+
+ private:
+  // The batch at a place, if it continues the chain there.
+  Task<Result<std::optional<LogBatch>>> At(LogPosition place);
+  // Bytes of `count` blocks at a place within its segment, through a window that reads ahead.
+  Task<Result<std::span<const std::byte>>> Read(uint32_t segment, uint32_t block, uint32_t count);
+  Task<Status> CheckForDamage();
+  Task<Result<bool>> ProvesDamage(uint32_t segment, uint32_t block);
+
+  io::Disk& disk_;
+  const Superblock superblock_;
+  const uint32_t segment_blocks_;
+  const Depth depth_;
+  LogPosition position_;
+
+  struct Window;
+  std::unique_ptr<Window> window_;
+};
+
+}  // namespace lockstep::logstore

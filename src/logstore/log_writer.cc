@@ -1,0 +1,305 @@
+#include "logstore/log_writer.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/checksum.h"
+
+namespace lockstep::logstore {
+namespace {
+
+struct FreeDeleter {
+  void operator()(void* p) const { std::free(p); }
+};
+
+}  // namespace
+
+struct LogWriter::Batch {
+  Batch() : header_memory(static_cast<std::byte*>(
+                std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{kMaxHeaderBlocks} * kBlockSize))) {
+    LS_ASSERT(header_memory);
+    header.entries.reserve(kMaxEntriesPerBatch);
+    header.block_crcs.reserve(kMaxBlocksPerBatch);
+    buffers.reserve(io::Disk::kMaxBuffers);
+  }
+  std::unique_ptr<std::byte, FreeDeleter> header_memory;
+  BatchHeader header;
+  std::vector<io::Buffer> buffers;
+  io::DiskRequest request;
+  LogWriter* writer = nullptr;
+  LogPosition begin, end;
+  logstore::Append* first = nullptr;  // its entries, a list in order
+  bool done = false;
+};
+
+LogWriter::LogWriter(io::Loop& loop, io::Disk& disk, Log& log, const Superblock& superblock, LogWriterOptions options)
+    : loop_(loop),
+      disk_(disk),
+      log_(log),
+      superblock_(superblock),
+      options_(options),
+      segment_blocks_(static_cast<uint32_t>(superblock.segment_size / kBlockSize)),
+      max_entry_blocks_(std::min(kMaxBlocksPerEntry, segment_blocks_ / 8)),
+      max_transaction_blocks_(std::min(kMaxBlocksPerBatch, segment_blocks_ / 2)) {}
+
+LogWriter::~LogWriter() { LS_ASSERT(in_flight_.empty() && head_ == nullptr && !sync_running_); }
+
+void LogWriter::Start(const LogPosition& position, uint64_t epoch) {
+  position_ = completed_position_ = position;
+  epoch_ = epoch;
+  next_sequence_ = position.next;
+  completed_ = durable_ = position.next - 1;
+}
+
+uint64_t LogWriter::device_block(const LogPosition& p) const {
+  return kDataOffset / kBlockSize + uint64_t{p.segment} * segment_blocks_ + p.block;
+}
+
+uint64_t LogWriter::free_bytes() const {
+  // Segments are taken in ascending order until a cleaner gives some back.
+  const uint64_t whole = superblock_.segment_count - std::min(superblock_.segment_count, position_.next_segment);
+  return (whole * segment_blocks_ + (segment_blocks_ - position_.block)) * kBlockSize;
+}
+
+Status LogWriter::CheckSpace(uint32_t entries, uint32_t data_blocks, bool may_use_reserve) const {
+  if (!failure_.ok()) return failure_;
+  const uint64_t whole = superblock_.segment_count - std::min(superblock_.segment_count, position_.next_segment);
+  const uint64_t reserve = may_use_reserve ? 0 : options_.reserved_segments;
+  // At the end of each segment up to one entry's worth of blocks may stay empty, because batches do not cross segments.
+  const uint64_t waste = max_entry_blocks_ + kMaxHeaderBlocks;
+  const uint64_t per_segment = segment_blocks_ > waste ? segment_blocks_ - waste : 0;
+  const uint64_t here = segment_blocks_ - position_.block;
+  const uint64_t usable = (whole > reserve ? (whole - reserve) * per_segment : 0) +
+                          (whole >= reserve && here > waste ? here - waste : 0);
+  if (queued_blocks_ + entries + HeaderBlocks(1, data_blocks) + data_blocks <= usable) return {};
+  return NoSpace(fmt::format("pool {} is full: delete volumes or points, or use a larger pool",
+                             superblock_.pool.ToString()));
+}
+
+void LogWriter::Append(logstore::Append& append) {
+  append.sequence = next_sequence_++;
+  append.next = nullptr;
+  if (tail_) tail_->next = &append;
+  else head_ = &append;
+  tail_ = &append;
+  queued_blocks_ += HeaderBlocks(1, append.entry.data_blocks()) + append.entry.data_blocks();
+  SchedulePump();
+}
+
+void LogWriter::SchedulePump() {
+  if (std::exchange(pump_scheduled_, true)) return;
+  // Not at once: what else arrives in this turn of the loop joins the same batch.
+  loop_.BeforeWait([this] {
+    pump_scheduled_ = false;
+    Pump();
+  });
+}
+
+void LogWriter::Resume() {
+  paused_ = false;
+  if (head_) SchedulePump();
+}
+
+void LogWriter::Pump() {
+  if (!failure_.ok()) return FailQueue();
+  while (head_ && !paused_ && in_flight_.size() < options_.max_batches_in_flight) Submit(TakeBatch());
+}
+
+void LogWriter::NextSegment() {
+  LS_ASSERT(position_.next_segment < superblock_.segment_count);  // CheckSpace has promised room
+  position_.segment = position_.next_segment;
+  position_.block = 0;
+  ++position_.next_segment;
+}
+
+std::unique_ptr<LogWriter::Batch> LogWriter::TakeBatch() {
+  std::unique_ptr<Batch> batch;
+  if (spare_.empty()) {
+    batch = std::make_unique<Batch>();
+  } else {
+    batch = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  const uint32_t first_needs = HeaderBlocks(1, head_->entry.data_blocks()) + head_->entry.data_blocks();
+  if (position_.block + first_needs > segment_blocks_) NextSegment();
+  Fill(*batch, segment_blocks_ - position_.block);
+  return batch;
+}
+
+void LogWriter::Fill(Batch& batch, uint32_t room) {
+  batch.writer = this;
+  batch.done = false;
+  batch.begin = position_;
+  batch.first = head_;
+  BatchHeader& h = batch.header;
+  h.entries.clear();
+  h.block_crcs.clear();
+  batch.buffers.assign(1, io::Buffer{batch.header_memory.get(), 0});
+  uint32_t blocks = 0;
+  logstore::Append* last = nullptr;
+  uint64_t bytes_of_entries = 0;
+  for (logstore::Append* a = head_; a; a = a->next) {
+    const uint32_t entries = static_cast<uint32_t>(h.entries.size()) + 1, with = blocks + a->entry.data_blocks();
+    if (entries > kMaxEntriesPerBatch || with > kMaxBlocksPerBatch || HeaderBlocks(entries, with) + with > room ||
+        batch.buffers.size() + a->buffers.size() > io::Disk::kMaxBuffers)
+      break;
+    h.entries.push_back(a->entry);
+    for (const io::Buffer& b : a->buffers) {
+      for (size_t at = 0; at < b.size; at += kBlockSize)
+        h.block_crcs.push_back(Crc32c({b.data + at, kBlockSize}));
+      batch.buffers.push_back(b);
+      bytes_of_entries += b.size;
+    }
+    blocks = with;
+    queued_blocks_ -= HeaderBlocks(1, a->entry.data_blocks()) + a->entry.data_blocks();
+    last = a;
+  }
+  LS_ASSERT(last && bytes_of_entries == uint64_t{blocks} * kBlockSize);
+  head_ = last->next;
+  if (!head_) tail_ = nullptr;
+  last->next = nullptr;
+
+  h.first = position_.next;
+  h.epoch = epoch_;
+  h.durable = durable_;
+  h.previous_crc = position_.previous_crc;
+  h.next_segment = position_.next_segment;
+  batch.buffers[0].size = size_t{h.header_blocks()} * kBlockSize;
+  EncodeBatchHeader(superblock_.pool, h, {batch.header_memory.get(), batch.buffers[0].size});
+  position_.block += h.total_blocks();
+  position_.previous_crc = h.crc;
+  position_.next += h.entries.size();
+  batch.end = position_;
+}
+
+void LogWriter::Submit(std::unique_ptr<Batch> batch) {
+  io::DiskRequest& r = batch->request;
+  r.op = io::DiskRequest::Op::kWrite;
+  r.durable = false;
+  r.offset = device_block(batch->begin) * kBlockSize;
+  r.length = uint64_t{batch->header.total_blocks()} * kBlockSize;
+  r.buffers = batch->buffers;
+  r.context = batch.get();
+  r.done = [](io::DiskRequest& request) {
+    auto* b = static_cast<Batch*>(request.context);
+    b->writer->Complete(*b);
+  };
+  ++batches_;
+  in_flight_.push_back(std::move(batch));
+  disk_.Submit(r);
+}
+
+void LogWriter::Complete(Batch& batch) {
+  batch.done = true;
+  if (!batch.request.status.ok() && failure_.ok()) {
+    failure_ = batch.request.status.WithContext(
+        fmt::format("pool {}: writing the log failed, the pool accepts no more writes until it is reopened",
+                    superblock_.pool.ToString()));
+    log_.Error("{}", failure_.message());
+  }
+  FinishInOrder();
+  if (head_) SchedulePump();
+}
+
+void LogWriter::FinishInOrder() {
+  while (!in_flight_.empty() && in_flight_.front()->done) {
+    std::unique_ptr<Batch> batch = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    Finish(*batch);
+    spare_.push_back(std::move(batch));
+  }
+  ReleaseSettled();
+}
+
+void LogWriter::Finish(Batch& batch) {
+  const bool ok = failure_.ok();
+  if (ok) {
+    completed_ = batch.end.next - 1;
+    completed_position_ = batch.end;
+  }
+  uint64_t location = device_block(batch.begin) + batch.header.header_blocks();
+  const uint32_t* crcs = batch.header.block_crcs.data();
+  for (logstore::Append* a = batch.first; a;) {
+    logstore::Append* following = a->next;  // `done` may reuse the entry
+    a->status = failure_;
+    a->location = location;
+    a->crcs = crcs;
+    a->batch = batch.begin;
+    location += a->entry.data_blocks();
+    crcs += a->entry.data_blocks();
+    a->done(*a);
+    a = following;
+  }
+}
+
+void LogWriter::Fail(Status why) {
+  if (failure_.ok()) failure_ = std::move(why);
+  SchedulePump();
+}
+
+void LogWriter::FailQueue() {
+  while (head_) {
+    logstore::Append* a = head_;
+    head_ = a->next;
+    queued_blocks_ -= HeaderBlocks(1, a->entry.data_blocks()) + a->entry.data_blocks();
+    a->status = failure_;
+    a->done(*a);
+  }
+  tail_ = nullptr;
+  ReleaseSettled();
+}
+
+void LogWriter::Sync(std::move_only_function<void(Status)> done) {
+  sync_waiting_.push_back(std::move(done));
+  if (!sync_running_) StartSync();
+}
+
+void LogWriter::StartSync() {
+  sync_running_ = true;
+  sync_served_ = std::exchange(sync_waiting_, {});
+  sync_covers_ = completed_;
+  sync_request_ = {};
+  sync_request_.op = io::DiskRequest::Op::kFlush;
+  sync_request_.context = this;
+  sync_request_.done = [](io::DiskRequest& r) { static_cast<LogWriter*>(r.context)->OnSynced(r.status); };
+  disk_.Submit(sync_request_);
+}
+
+void LogWriter::OnSynced(const Status& status) {
+  if (!status.ok() && failure_.ok()) {
+    failure_ = status.WithContext(fmt::format(
+        "pool {}: flushing the log failed, the pool accepts no more writes until it is reopened",
+        superblock_.pool.ToString()));
+    log_.Error("{}", failure_.message());
+  }
+  // A failed write before this sync completed may have left a gap below what it covers.
+  if (failure_.ok()) durable_ = std::max(durable_, sync_covers_);
+  auto served = std::exchange(sync_served_, {});
+  sync_running_ = false;
+  const Status outcome = failure_;
+  if (!sync_waiting_.empty()) StartSync();
+  for (auto& done : served) done(outcome);
+}
+
+void LogWriter::WhenSettled(std::move_only_function<void()> done) {
+  settled_.push_back({last(), std::move(done)});
+  loop_.Post([this] { ReleaseSettled(); });
+}
+
+void LogWriter::ReleaseSettled() {
+  const bool all = !failure_.ok() && in_flight_.empty() && head_ == nullptr;
+  for (size_t i = 0; i < settled_.size();) {
+    if (!all && settled_[i].sequence > completed_) {
+      ++i;
+      continue;
+    }
+    auto done = std::move(settled_[i].done);
+    settled_.erase(settled_.begin() + static_cast<ptrdiff_t>(i));
+    done();
+  }
+}
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,58 @@
+// The embedded engine: a pool whose volumes are one ordered, checksummed log on a device, and an index of it in a
+// directory. What is durable when is said in block/volume.h and block/pool.h; how, in docs/design.md and
+// docs/format/log.md.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "block/pool.h"
+#include "io/disk.h"
+#include "io/files.h"
+#include "io/loop.h"
+#include "io/random.h"
+
+namespace lockstep::logstore {
+
+// What an engine is built on. Everything outlives the pool.
+struct Seams {
+  io::Loop& loop;  // the data loop: owner of the disk and of the pool
+  io::Executor& executor;
+  io::FileSystem& files;
+  io::Random& random;
+  Log& log;
+};
+
+struct FormatOptions {
+  uint64_t segment_size = 64 << 20;  // bytes, power of two, 256 KiB to 1 GiB
+};
+
+struct Options {
+  size_t index_cache_bytes = 64 << 20;
+  size_t index_memtable_bytes = 32 << 20;
+  uint32_t max_batches_in_flight = 2;
+  // Chunks of 64 KiB that may be touched before the overlay is folded into the index.
+  size_t fold_weight = 32 << 10;
+  // Log written between two checkpoints: what has to be replayed at most after a crash, and about three times as much
+  // while a checkpoint is being made.
+  uint64_t checkpoint_bytes = 256 << 20;
+
+  // Everything small, so that tests meet the rare paths often.
+  static Options Tiny();
+};
+
+// Makes an empty pool on a disk. in-use: there is one already (erase its first 8 KiB to reuse the disk).
+// invalid-argument: the disk is smaller than four segments, or the geometry is impossible. Durable when it answers OK.
+Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options);
+
+// Whether there is a Lockstep pool on the disk, and which.
+Task<Result<block::PoolId>> Identify(io::Disk& disk);
+
+// Opens a pool: replays what the log holds behind the index's last checkpoint. `index_directory` is made when missing;
+// an index that is missing or damaged is rebuilt from the whole log. corrupted: the log itself is damaged. Call on the
+// data loop.
+Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, std::string index_directory,
+                                                Options options, Seams seams);
+
+}  // namespace lockstep::logstore

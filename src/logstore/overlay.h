@@ -1,0 +1,74 @@
+// The newest part of the map, in memory: what has been written since the last fold. Lookups come here first; a fold
+// moves it into the index as one batch. Old versions are kept only where a retained position still sees them.
+//
+// Owned by the pool's loop while it grows; once frozen it is constant and a fold may read it from another thread.
+#pragma once
+
+#include <memory_resource>
+#include <unordered_map>
+#include <vector>
+
+#include "logstore/index.h"
+#include "logstore/structure.h"
+
+namespace lockstep::logstore {
+
+struct ChunkKeyHash {
+  size_t operator()(const ChunkKey& k) const noexcept {
+    return (k.chunk ^ (uint64_t{k.layer} << 40)) * 0x9e3779b97f4a7c15ull >> 7;
+  }
+};
+
+// A long hole in whole chunks, kept as a range: a discarded terabyte costs one of these.
+struct HoleRange {
+  uint64_t first_chunk = 0;
+  uint64_t last_chunk = 0;
+  SequenceNumber birth = 0;
+};
+
+class Overlay {
+ public:
+  Overlay() = default;
+  Overlay(const Overlay&) = delete;
+  Overlay& operator=(const Overlay&) = delete;
+
+  // `version.birth` is newer than everything in the overlay.
+  void Write(const Layer& layer, uint64_t block, const Version& version);
+  void PunchHole(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth);
+
+  // As Index::Lookup, from memory.
+  void Lookup(const ChunkKey& key, SequenceNumber at, uint16_t& wanted, ChunkVersions& to) const;
+
+  bool empty() const { return chunks_.empty() && ranges_.empty(); }
+  // A measure of its size: chunks touched, and hole ranges weighed by what scanning them costs.
+  size_t weight() const { return chunks_.size() + older_.size() + 256 * range_count_; }
+
+  // For the fold: every chunk touched, unordered; the hole ranges of a layer; all versions of one block, oldest first.
+  std::vector<ChunkKey> Chunks() const;
+  const std::unordered_map<LayerId, std::vector<HoleRange>>& ranges() const { return ranges_; }
+  void Versions(const ChunkKey& key, uint32_t slot, std::vector<Version>& to) const;
+
+ private:
+  struct BlockKey {
+    LayerId layer;
+    uint64_t block;
+    bool operator==(const BlockKey&) const = default;
+  };
+  struct BlockKeyHash {
+    size_t operator()(const BlockKey& k) const noexcept { return ChunkKeyHash()({k.layer, k.block}); }
+  };
+  void Put(const Layer& layer, ChunkVersions& slots, uint64_t block, const Version& version);
+  void PunchSlots(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth);
+  // The newest hole range over the chunk with birth <= at, as a version; none: !exists().
+  Version HoleOver(const ChunkKey& key, SequenceNumber at) const;
+  Version OlderThan(const BlockKey& key, SequenceNumber at) const;
+
+  // Nodes are never freed one by one: a buffer that only grows serves them, and goes with the overlay.
+  std::pmr::monotonic_buffer_resource memory_{64 << 10};
+  std::pmr::unordered_map<ChunkKey, ChunkVersions, ChunkKeyHash> chunks_{&memory_};
+  std::unordered_map<BlockKey, std::vector<Version>, BlockKeyHash> older_;  // oldest first
+  std::unordered_map<LayerId, std::vector<HoleRange>> ranges_;
+  size_t range_count_ = 0;
+};
+
+}  // namespace lockstep::logstore

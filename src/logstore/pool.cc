@@ -1,0 +1,196 @@
+#include "logstore/pool.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "logstore/read_path.h"
+#include "logstore/volume.h"
+#include "logstore/write_path.h"
+
+namespace lockstep::logstore {
+namespace {
+
+Status NoVolume(block::VolumeId id) { return NotFound(fmt::format("there is no volume {}", id.ToString())); }
+Status NoPoint(block::PointId id) { return NotFound(fmt::format("there is no point {}", id.ToString())); }
+
+// Segments that only changes of structure and holes may take, so that a full pool can still be emptied.
+uint32_t ReservedSegments(const Superblock& superblock) { return superblock.segment_count > 64 ? 2 : 1; }
+
+}  // namespace
+
+LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, std::unique_ptr<Index> index,
+                 Options options, Seams seams)
+    : superblock_(superblock),
+      options_(options),
+      seams_(seams),
+      disk_(std::move(disk)),
+      map_(std::move(index)),
+      writer_(seams.loop, *disk_, seams.log, superblock,
+              {.max_batches_in_flight = options.max_batches_in_flight, .reserved_segments = ReservedSegments(superblock)}),
+      reads_(std::make_unique<ReadPath>(*this)),
+      writes_(std::make_unique<WritePath>(*this)),
+      structure_turn_(seams.loop),
+      fold_turn_(seams.loop),
+      copy_turn_(seams.loop) {}
+
+LogPool::~LogPool() = default;
+
+Task<void> LogPool::Close() {
+  closing_ = true;
+  // The last fold, if one runs, is over when this has had its turn.
+  { const auto turn = co_await fold_turn_.Lock(); }
+  { const auto turn = co_await structure_turn_.Lock(); }
+  co_await SuspendWith([this](auto resume) { writer_.WhenSettled(std::move(resume)); });
+  co_await SuspendWith([this](auto resume) {
+    writer_.Sync([resume = std::move(resume)](Status) mutable { resume(); });
+  });
+  // A background fold that was only waiting for its turn ends in a turn of its own.
+  while (background_fold_) co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
+}
+
+Task<Status> LogPool::SyncNow() {
+  Status outcome;
+  co_await SuspendWith([&](auto resume) {
+    writer_.Sync([&outcome, resume = std::move(resume)](Status status) mutable {
+      outcome = std::move(status);
+      resume();
+    });
+  });
+  co_return outcome;
+}
+
+Task<Status> LogPool::Flush() {
+  LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+  if (!map_.active().empty() || map_.folding()) co_return co_await FoldNow(false);
+  co_return Status();
+}
+
+Task<Status> LogPool::Apply(block::Transaction transaction) {
+  const auto turn = co_await structure_turn_.Lock();
+  LS_CO_RETURN_IF_ERROR(writer_.failure());
+  LS_CO_RETURN_IF_ERROR(map_failure_);
+  LS_CO_RETURN_IF_ERROR(structure_.Validate(transaction));
+  co_return co_await AppendTransaction(transaction);
+}
+
+Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
+  const std::string payload = EncodeTransaction(transaction);
+  const size_t padded = (payload.size() + kBlockSize - 1) / kBlockSize * kBlockSize;
+  const uint32_t blocks = static_cast<uint32_t>(padded / kBlockSize);
+  if (blocks > writer_.max_transaction_blocks())
+    co_return Status(Code::kTooLarge, fmt::format("the transaction takes {} bytes; this pool's limit is {}", payload.size(),
+                                                  uint64_t{writer_.max_transaction_blocks()} * kBlockSize));
+  LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(1, blocks, true));
+
+  const std::unique_ptr<std::byte, void (*)(void*)> memory(
+      static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, padded)), std::free);
+  LS_ASSERT(memory);
+  std::memcpy(memory.get(), payload.data(), payload.size());
+  std::memset(memory.get() + payload.size(), 0, padded - payload.size());
+
+  Append append;
+  append.entry = {EntryType::kTransaction, kNoLayer, 0, blocks, static_cast<uint32_t>(payload.size())};
+  append.buffers = {{memory.get(), padded}};
+  co_await SuspendWith([&](auto resume) {
+    using Resume = decltype(resume);
+    append.context = new Resume(std::move(resume));
+    append.done = [](Append& a) {
+      const std::unique_ptr<Resume> go_on(static_cast<Resume*>(a.context));
+      (*go_on)();
+    };
+    writer_.Append(append);
+    // From here on requests see the new structure: they get later sequence numbers than the transaction.
+    structure_.Apply(transaction, append.sequence);
+    drop_generation_ = reads_->NewGeneration();
+  });
+  // Resumed in the middle of a batch's completions: let the others be recorded first.
+  const Status appended = append.status;
+  const LogPosition batch = append.batch;
+  co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
+  LS_CO_RETURN_IF_ERROR(appended);
+  for (const block::Change& change : transaction.changes)
+    if (const auto* take = std::get_if<block::TakePoint>(&change)) structure_.SetLogPosition(take->point, batch);
+  co_return co_await SyncNow();
+}
+
+Result<std::shared_ptr<block::Volume>> LogPool::OpenVolume(block::VolumeId volume) {
+  if (!structure_.Find(volume)) return NoVolume(volume);
+  return std::shared_ptr<block::Volume>(std::make_shared<LogVolume>(*this, volume));
+}
+
+Result<std::shared_ptr<block::Volume>> LogPool::OpenPoint(block::PointId point, block::VolumeId volume) {
+  const PointRecord* p = structure_.Find(point);
+  if (!p) return NoPoint(point);
+  if (!Structure::Member(*p, volume))
+    return NotFound(fmt::format("point {} does not hold volume {}", point.ToString(), volume.ToString()));
+  return std::shared_ptr<block::Volume>(std::make_shared<LogPointVolume>(*this, point, volume));
+}
+
+void LogPool::Record(const Entry& entry, SequenceNumber sequence, uint64_t location, const uint32_t* crcs) {
+  if (!structure_.HasLayer(entry.layer)) return;
+  const Layer& layer = structure_.layer(entry.layer);
+  if (entry.type == EntryType::kWrite) {
+    for (uint32_t i = 0; i < entry.count; ++i)
+      map_.active().Write(layer, entry.block + i, {sequence, location + i, crcs[i]});
+    blocks_since_checkpoint_ += entry.count;
+  } else {
+    map_.active().PunchHole(layer, entry.block, entry.count, sequence);
+  }
+  MaybeFold();
+}
+
+block::VolumeInfo LogPool::InfoOf(const VolumeRecord& volume) const {
+  return {volume.id, volume.size, structure_.layer(volume.top).used_blocks * kBlockSize};
+}
+
+block::PoolInfo LogPool::Info() const {
+  block::PoolInfo info;
+  info.id = superblock_.pool;
+  info.size = writer_.size_bytes();
+  info.free = writer_.free_bytes();
+  info.used = info.size - info.free;
+  info.last = writer_.last();
+  info.durable = writer_.durable();
+  return info;
+}
+
+std::vector<block::VolumeInfo> LogPool::Volumes() const {
+  std::vector<block::VolumeInfo> all;
+  for (const auto& [id, v] : structure_.volumes()) all.push_back(InfoOf(v));
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return all;
+}
+
+namespace {
+block::PointInfo InfoOfPoint(const PointRecord& point) {
+  block::PointInfo info{point.id, point.position, {}};
+  for (const PointMember& m : point.members) info.volumes.push_back(m.volume);
+  return info;
+}
+}  // namespace
+
+std::vector<block::PointInfo> LogPool::Points() const {
+  std::vector<block::PointInfo> all;
+  for (const auto& [id, p] : structure_.points()) all.push_back(InfoOfPoint(p));
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return a.position != b.position ? a.position < b.position : a.id < b.id;
+  });
+  return all;
+}
+
+Result<block::VolumeInfo> LogPool::Find(block::VolumeId volume) const {
+  const VolumeRecord* v = structure_.Find(volume);
+  if (!v) return NoVolume(volume);
+  return InfoOf(*v);
+}
+
+Result<block::PointInfo> LogPool::Find(block::PointId point) const {
+  const PointRecord* p = structure_.Find(point);
+  if (!p) return NoPoint(point);
+  return InfoOfPoint(*p);
+}
+
+}  // namespace lockstep::logstore

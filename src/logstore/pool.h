@@ -1,0 +1,107 @@
+// LogPool: block::Pool over the log writer, the structure and the map. Internal to the room; users see logstore.h.
+//
+// The order that makes it right: an entry gets its sequence number when it is queued, and structure changes in memory at
+// that same moment, so "which layer does this write belong to" and "what does this point contain" are decided once, in
+// log order. The map learns of a write when its batch has completed, so nothing is read that is not on the device.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "block/pool.h"
+#include "io/async_mutex.h"
+#include "logstore/block_map.h"
+#include "logstore/log_reader.h"
+#include "logstore/log_writer.h"
+#include "logstore/logstore.h"
+#include "logstore/structure.h"
+
+namespace lockstep::logstore {
+
+class ReadPath;
+class WritePath;
+
+class LogPool final : public block::Pool {
+ public:
+  LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, std::unique_ptr<Index> index, Options options,
+          Seams seams);
+  ~LogPool() override;
+
+  // Takes the checkpoint, replays the log behind it, and starts the writer. Once.
+  Task<Status> Recover();
+
+  block::PoolId id() const override { return superblock_.pool; }
+  Task<void> Close() override;
+  Task<Status> Apply(block::Transaction transaction) override;
+  bool WasApplied(block::TransactionId id) const override { return structure_.WasApplied(id); }
+  Result<std::shared_ptr<block::Volume>> OpenVolume(block::VolumeId volume) override;
+  Result<std::shared_ptr<block::Volume>> OpenPoint(block::PointId point, block::VolumeId volume) override;
+  Task<Result<std::vector<block::Extent>>> Diff(block::VolumeId volume, block::PointId from,
+                                                std::optional<block::PointId> to) override;
+  Task<Result<uint64_t>> CopyUp(block::VolumeId volume, uint64_t offset, uint64_t length) override;
+  Task<Status> Flush() override;
+  block::PoolInfo Info() const override;
+  std::vector<block::VolumeInfo> Volumes() const override;
+  std::vector<block::PointInfo> Points() const override;
+  Result<block::VolumeInfo> Find(block::VolumeId volume) const override;
+  Result<block::PointInfo> Find(block::PointId point) const override;
+
+  // For the room's own parts, on the loop.
+  const Structure& structure() const { return structure_; }
+  BlockMap& map() { return map_; }
+  LogWriter& writer() { return writer_; }
+  io::Disk& disk() { return *disk_; }
+  ReadPath& reads() { return *reads_; }
+  WritePath& writes() { return *writes_; }
+  const Seams& seams() const { return seams_; }
+  // An entry has completed: the map learns of it. Data entries of layers that have died meanwhile are dropped.
+  void Record(const Entry& entry, SequenceNumber sequence, uint64_t location, const uint32_t* crcs);
+  // Extents of [offset, offset + length) in the view (layer, at).
+  Task<Result<std::vector<block::Extent>>> Extents(LayerId layer, SequenceNumber at, uint64_t offset, uint64_t length,
+                                                   size_t limit);
+
+ private:
+  Task<Status> AppendTransaction(const block::Transaction& transaction);
+  Task<Status> SyncNow();
+  Task<Status> Replay(LogPosition from);
+  Status ReplayBatch(const LogBatch& batch);
+  Status CheckReplayed(const Entry& entry) const;
+
+  void MaybeFold();
+  Task<void> FoldInBackground();
+  // One whole fold: freeze, sync, write, and a checkpoint when it is due or `persist` says so.
+  Task<Status> FoldNow(bool persist);
+  FoldPlan PlanFold();
+  void AfterFold(const FoldResult& result);
+  Task<Result<uint64_t>> CopyUpPiece(block::VolumeId volume, uint64_t first_block, uint32_t blocks);
+  Task<Result<uint64_t>> CopyUpHeld(block::VolumeId volume, uint64_t first_block, uint32_t blocks);
+  // Which blocks of [first_block, +blocks) the layer shows but does not hold itself.
+  Task<Result<std::vector<bool>>> Inherited(LayerId layer, uint64_t first_block, uint32_t blocks);
+  block::VolumeInfo InfoOf(const VolumeRecord& volume) const;
+
+  const Superblock superblock_;
+  const Options options_;
+  const Seams seams_;
+  std::unique_ptr<io::Disk> disk_;
+  Structure structure_;
+  BlockMap map_;
+  LogWriter writer_;
+  std::unique_ptr<ReadPath> reads_;
+  std::unique_ptr<WritePath> writes_;
+
+  io::AsyncMutex structure_turn_;  // changes of structure and the freezing of the map, one at a time
+  io::AsyncMutex fold_turn_;       // folds, one at a time
+  io::AsyncMutex copy_turn_;       // CopyUp, one at a time
+  uint64_t drop_generation_ = 0;   // reads that began before it may still need layers that have died
+  uint64_t structure_folded_ = UINT64_MAX;  // Structure::version() in the index
+  bool replaying_ = false;
+  LogPosition replay_position_;             // while replaying: behind the last replayed batch
+  SequenceNumber last_checkpoint_ = 0;
+  uint64_t blocks_since_checkpoint_ = 0;
+  bool background_fold_ = false;   // one is on its way or waits for its turn
+  bool closing_ = false;
+  Status map_failure_;  // a fold failed: the overlay cannot shrink, so writes are refused
+};
+
+}  // namespace lockstep::logstore

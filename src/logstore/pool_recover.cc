@@ -1,0 +1,202 @@
+// Making, finding and opening pools: the checkpoint from the index, then the log behind it.
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "logstore/pool.h"
+#include "logstore/read_path.h"
+#include "logstore/write_path.h"
+
+namespace lockstep::logstore {
+namespace {
+
+constexpr uint32_t kMinSegments = 4;
+
+struct AlignedBlock {
+  alignas(io::Disk::kMemoryAlignment) std::byte bytes[kBlockSize];
+};
+
+Task<Result<Superblock>> ReadSuperblock(io::Disk& disk) {
+  if (disk.size() < kDataOffset) co_return Corrupted("the device is too small to hold a pool");
+  const auto block = std::make_unique<AlignedBlock>();
+  Status first;
+  for (const uint64_t copy : {0, 1}) {
+    const Status read = co_await ReadDisk(disk, copy * kBlockSize, block->bytes);
+    Result<Superblock> superblock = read.ok() ? DecodeSuperblock(block->bytes) : Result<Superblock>(read);
+    if (superblock.ok()) co_return superblock;
+    if (copy == 0) first = superblock.status();
+  }
+  co_return first;
+}
+
+}  // namespace
+
+Options Options::Tiny() {
+  Options o;
+  o.index_cache_bytes = 256 << 10;
+  o.index_memtable_bytes = 64 << 10;
+  o.fold_weight = 24;
+  o.checkpoint_bytes = 256 << 10;
+  return o;
+}
+
+Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options) {
+  if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize ||
+      (options.segment_size & (options.segment_size - 1)) != 0)
+    co_return InvalidArgument(fmt::format("a segment's size must be a power of two between {} and {}, not {}",
+                                          kMinSegmentSize, kMaxSegmentSize, options.segment_size));
+  if (disk.size() < kDataOffset + kMinSegments * options.segment_size)
+    co_return InvalidArgument(fmt::format("the device has {} bytes; a pool with segments of {} needs at least {}",
+                                          disk.size(), options.segment_size,
+                                          kDataOffset + kMinSegments * options.segment_size));
+  const Result<Superblock> present = co_await ReadSuperblock(disk);
+  if (present.ok())
+    co_return InUse(fmt::format("the device holds pool {} already; erase its first 8 KiB to reuse it",
+                                present->pool.ToString()));
+  if (present.status().code() == Code::kIoError) co_return present.status();
+  Superblock superblock;
+  superblock.pool = id;
+  superblock.segment_size = options.segment_size;
+  superblock.segment_count = static_cast<uint32_t>(
+      std::min<uint64_t>(kMaxSegments, (disk.size() - kDataOffset) / options.segment_size));
+  const auto block = std::make_unique<AlignedBlock>();
+  EncodeSuperblock(superblock, block->bytes);
+  // The copy first: the pool exists once block 0 says so.
+  for (const uint64_t copy : {1, 0}) LS_CO_RETURN_IF_ERROR(co_await WriteDisk(disk, copy * kBlockSize, block->bytes));
+  co_return Status();
+}
+
+Task<Result<block::PoolId>> Identify(io::Disk& disk) {
+  LS_CO_ASSIGN_OR_RETURN(const Superblock superblock, co_await ReadSuperblock(disk));
+  co_return superblock.pool;
+}
+
+namespace {
+
+// The index as it is, or a new one when there is none or it cannot be used: the log has everything that it had.
+Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, block::PoolId pool, const Options& options,
+                                         Seams& seams) {
+  LS_RETURN_IF_ERROR(seams.files.CreateDirectory(directory));
+  const IndexOptions index_options{options.index_cache_bytes, options.index_memtable_bytes};
+  auto index = Index::Open(seams.files, directory, index_options, seams.log);
+  Status usable = index.status();
+  if (index.ok()) {
+    const auto checkpoint = (*index)->LoadCheckpoint();
+    usable = checkpoint.status();
+    if (checkpoint.ok() && *checkpoint) {
+      if ((*checkpoint)->pool != pool) usable = Corrupted("the index belongs to another pool");
+      else if (const auto structure = Structure::Decode((*checkpoint)->structure); !structure.ok())
+        usable = structure.status();
+    }
+  }
+  if (usable.ok()) return index;
+  if (usable.code() != Code::kCorrupted) return usable;
+  seams.log.Warn("pool {}: {}; rebuilding the index from the whole log", pool.ToString(), usable.message());
+  index = usable;  // closes it
+  LS_RETURN_IF_ERROR(Index::Destroy(seams.files, directory));
+  return Index::Open(seams.files, directory, index_options, seams.log);
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, std::string index_directory,
+                                                Options options, Seams seams) {
+  LS_CO_ASSIGN_OR_RETURN(const Superblock superblock, co_await ReadSuperblock(*disk));
+  if (disk->size() < kDataOffset + superblock.segment_size * superblock.segment_count)
+    co_return Corrupted(fmt::format("the device of pool {} is shorter than the pool: {} bytes instead of {}",
+                                    superblock.pool.ToString(), disk->size(),
+                                    kDataOffset + superblock.segment_size * superblock.segment_count));
+  Result<std::unique_ptr<Index>> index = Internal("not opened");
+  auto open_index = [&] { index = OpenIndex(index_directory, superblock.pool, options, seams); };
+  co_await seams.executor.Call(seams.loop, open_index);
+  if (!index.ok()) co_return index.status();
+  auto pool = std::make_unique<LogPool>(std::move(disk), superblock, std::move(*index), options, seams);
+  const Status recovered = co_await pool->Recover();
+  if (!recovered.ok()) {
+    co_await pool->Close();
+    co_return recovered;
+  }
+  co_return std::unique_ptr<block::Pool>(std::move(pool));
+}
+
+Task<Status> LogPool::Recover() {
+  LogPosition from{.segment = 0, .block = 0, .next_segment = 1, .previous_crc = 0, .next = 1};
+  Result<std::optional<Checkpoint>> checkpoint = Internal("not read");
+  Result<std::vector<std::pair<LayerId, uint64_t>>> used = Internal("not read");
+  auto load = [&] {
+    checkpoint = map_.index().LoadCheckpoint();
+    used = map_.index().UsedBlocks();
+  };
+  co_await seams_.executor.Call(seams_.loop, load);
+  LS_CO_RETURN_IF_ERROR(checkpoint.status());
+  LS_CO_RETURN_IF_ERROR(used.status());
+  if (*checkpoint) {
+    LS_CO_ASSIGN_OR_RETURN(structure_, Structure::Decode((*checkpoint)->structure));
+    for (const auto& [layer, blocks] : *used) structure_.AddUsedBlocks(layer, static_cast<int64_t>(blocks));
+    structure_folded_ = structure_.version();
+    from = (*checkpoint)->position;
+  }
+  replaying_ = true;
+  const Status replayed = co_await Replay(from);
+  replaying_ = false;
+  LS_CO_RETURN_IF_ERROR(replayed);
+  writer_.Start(replay_position_, seams_.random.Next64());
+  // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
+  co_return co_await SyncNow();
+}
+
+Task<Status> LogPool::Replay(LogPosition from) {
+  LogReader reader(*disk_, superblock_, from, LogReader::Depth::kVerifyData);
+  replay_position_ = from;
+  uint64_t batches = 0;
+  while (true) {
+    LS_CO_ASSIGN_OR_RETURN(const std::optional<LogBatch> batch, co_await reader.Next());
+    if (!batch) break;
+    LS_CO_RETURN_IF_ERROR(ReplayBatch(*batch));
+    replay_position_ = batch->end;
+    ++batches;
+    if (map_.active().weight() >= options_.fold_weight) LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
+  }
+  if (batches != 0)
+    seams_.log.Info("pool {}: replayed {} batches, entries {} to {}", superblock_.pool.ToString(), batches, from.next,
+                    replay_position_.next - 1);
+  co_return Status();
+}
+
+Status LogPool::CheckReplayed(const Entry& entry) const {
+  // The entry passed its checksum, so it is what was once written; but its numbers index memory.
+  const uint64_t most_blocks = block::kMaxVolumeSize / kBlockSize;
+  if (entry.block > most_blocks || entry.count > most_blocks - entry.block)
+    return Corrupted("an entry in the log lies beyond the largest volume");
+  return {};
+}
+
+Status LogPool::ReplayBatch(const LogBatch& batch) {
+  SequenceNumber sequence = batch.header.first;
+  uint64_t location = batch.data_location;
+  const uint32_t* crcs = batch.header.block_crcs.data();
+  size_t data_at = 0;
+  for (const Entry& entry : batch.header.entries) {
+    if (entry.type == EntryType::kTransaction) {
+      const auto payload = batch.data.subspan(data_at, entry.bytes);
+      LS_ASSIGN_OR_RETURN(const block::Transaction transaction,
+                          DecodeTransaction({reinterpret_cast<const char*>(payload.data()), payload.size()}));
+      LS_RETURN_IF_ERROR(structure_.Validate(transaction).WithContext("replaying a transaction that cannot have been"));
+      structure_.Apply(transaction, sequence);
+      for (const block::Change& change : transaction.changes)
+        if (const auto* take = std::get_if<block::TakePoint>(&change))
+          structure_.SetLogPosition(take->point, batch.begin);
+    } else {
+      LS_RETURN_IF_ERROR(CheckReplayed(entry));
+      Record(entry, sequence, location, crcs);
+    }
+    ++sequence;
+    location += entry.data_blocks();
+    crcs += entry.data_blocks();
+    data_at += size_t{entry.data_blocks()} * kBlockSize;
+  }
+  return {};
+}
+
+}  // namespace lockstep::logstore

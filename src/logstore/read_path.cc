@@ -1,0 +1,221 @@
+#include "logstore/read_path.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/checksum.h"
+#include "logstore/pool.h"
+
+namespace lockstep::logstore {
+
+struct ReadPath::Op {
+  ReadPath* path = nullptr;
+  block::Request* request = nullptr;
+  LayerId layer = kNoLayer;
+  SequenceNumber at = kNow;
+  uint64_t generation = 0;
+
+  // A stretch of device blocks that goes into consecutive blocks of the request.
+  struct Run {
+    uint64_t location;
+    uint32_t blocks;
+    uint32_t first_buffer, buffer_count;
+  };
+  struct Check {
+    const std::byte* data;
+    uint64_t location;
+    uint32_t crc;
+  };
+  std::vector<Run> runs;
+  std::vector<io::Buffer> buffers;
+  std::vector<Check> checks;
+  std::vector<io::DiskRequest> disk;
+  uint32_t outstanding = 0;
+  Status status;
+  Op* next_free = nullptr;
+};
+
+namespace {
+
+// Walks the memory of a request block by block.
+class BlockCursor {
+ public:
+  explicit BlockCursor(std::span<const block::Buffer> buffers) : buffers_(buffers) {}
+  std::byte* Next() {
+    if (at_ == buffers_[index_].size) {
+      ++index_;
+      at_ = 0;
+    }
+    std::byte* p = buffers_[index_].data + at_;
+    at_ += kBlockSize;
+    return p;
+  }
+
+ private:
+  std::span<const block::Buffer> buffers_;
+  size_t index_ = 0, at_ = 0;
+};
+
+constexpr int kLastAttempt = 2;
+
+}  // namespace
+
+ReadPath::ReadPath(LogPool& pool) : pool_(pool) {}
+ReadPath::~ReadPath() { LS_ASSERT(in_flight_.empty()); }
+
+bool ReadPath::AnyBefore(uint64_t generation) const {
+  return !in_flight_.empty() && in_flight_.begin()->first < generation;
+}
+
+uint64_t ReadPath::Enter() {
+  ++in_flight_[generation_];
+  return generation_;
+}
+
+void ReadPath::Leave(uint64_t generation) {
+  const auto it = in_flight_.find(generation);
+  if (--it->second == 0) in_flight_.erase(it);
+}
+
+ReadPath::Op& ReadPath::TakeOp() {
+  if (!free_) {
+    ops_.push_back(std::make_unique<Op>());
+    free_ = ops_.back().get();
+    free_->path = this;
+  }
+  Op& op = *free_;
+  free_ = op.next_free;
+  return op;
+}
+
+void ReadPath::Read(LayerId layer, SequenceNumber at, block::Request& request) {
+  Op& op = TakeOp();
+  op.request = &request;
+  op.layer = layer;
+  op.at = at;
+  op.status = {};
+  op.generation = Enter();
+  Start(op, 0);
+}
+
+void ReadPath::Start(Op& op, int attempt) {
+  const Status planned = Plan(op, attempt);
+  if (planned.code() == Code::kUnavailable) return Warm(op, attempt);
+  op.status = planned;
+  if (!planned.ok() || op.runs.empty()) {
+    pool_.seams().loop.Post([this, &op] { Finish(op); });
+    return;
+  }
+  SubmitRuns(op);
+}
+
+Status ReadPath::Plan(Op& op, int attempt) {
+  op.runs.clear();
+  op.buffers.clear();
+  op.checks.clear();
+  const auto tier = attempt < kLastAttempt ? Index::Tier::kMemory : Index::Tier::kDisk;
+  const uint64_t first = op.request->offset / kBlockSize, count = op.request->length / kBlockSize;
+  BlockCursor memory(op.request->buffers);
+  ChunkVersions versions;
+  for (uint64_t b = first; b < first + count;) {
+    const uint64_t chunk = b / kChunkBlocks;
+    const uint32_t from = b % kChunkBlocks;
+    const uint32_t to = static_cast<uint32_t>(std::min<uint64_t>(kChunkBlocks, from + (first + count - b)));
+    const uint16_t wanted = static_cast<uint16_t>((1u << to) - (1u << from));
+    versions.fill({});
+    LS_RETURN_IF_ERROR(pool_.map().Resolve(pool_.structure(), op.layer, op.at, chunk, wanted, tier, versions));
+    for (uint32_t slot = from; slot < to; ++slot, ++b) {
+      std::byte* p = memory.Next();
+      const Version& v = versions[slot];
+      if (!v.is_data()) {
+        std::memset(p, 0, kBlockSize);
+        continue;
+      }
+      op.checks.push_back({p, v.location, v.crc});
+      const bool joins_run = !op.runs.empty() && op.runs.back().location + op.runs.back().blocks == v.location &&
+                             op.runs.back().buffer_count < io::Disk::kMaxBuffers;
+      if (!joins_run) op.runs.push_back({v.location, 0, static_cast<uint32_t>(op.buffers.size()), 0});
+      Op::Run& run = op.runs.back();
+      ++run.blocks;
+      if (run.buffer_count != 0 && op.buffers.back().data + op.buffers.back().size == p) {
+        op.buffers.back().size += kBlockSize;
+      } else {
+        op.buffers.push_back({p, kBlockSize});
+        ++run.buffer_count;
+      }
+    }
+  }
+  return {};
+}
+
+void ReadPath::Warm(Op& op, int attempt) {
+  // The index would have to wait for its disk. Let an executor do that: it brings the records into the cache, and the
+  // plan is made again. What changes meanwhile is seen by that plan, as if the read had come later.
+  std::vector<std::pair<ChunkKey, SequenceNumber>> keys;
+  const uint64_t first = op.request->offset / kBlockSize / kChunkBlocks;
+  const uint64_t last = (op.request->offset + op.request->length - 1) / kBlockSize / kChunkBlocks;
+  LayerId layer = op.layer;
+  SequenceNumber at = op.at;
+  while (layer != kNoLayer) {
+    for (uint64_t chunk = first; chunk <= last; ++chunk) keys.push_back({{layer, chunk}, at});
+    if (!pool_.structure().HasLayer(layer)) break;
+    const Layer& l = pool_.structure().layer(layer);
+    at = l.parent_at;
+    layer = l.parent;
+  }
+  pool_.seams().executor.Run([this, &op, attempt, keys = std::move(keys), &index = pool_.map().index()] {
+    ChunkVersions ignored;
+    for (const auto& [key, position] : keys) {
+      uint16_t wanted = 0xffff;
+      // An error shows again, and is reported, when the plan is made.
+      if (!index.Lookup(key, position, Index::Tier::kDisk, wanted, ignored).ok()) break;
+    }
+    pool_.seams().loop.Post([this, &op, attempt] { Start(op, attempt + 1); });
+  });
+}
+
+void ReadPath::SubmitRuns(Op& op) {
+  op.disk.resize(op.runs.size());
+  op.outstanding = static_cast<uint32_t>(op.runs.size());
+  for (size_t i = 0; i < op.runs.size(); ++i) {
+    const Op::Run& run = op.runs[i];
+    io::DiskRequest& r = op.disk[i];
+    r.op = io::DiskRequest::Op::kRead;
+    r.offset = run.location * kBlockSize;
+    r.length = uint64_t{run.blocks} * kBlockSize;
+    r.buffers = {op.buffers.data() + run.first_buffer, run.buffer_count};
+    r.context = &op;
+    r.done = [](io::DiskRequest& done) {
+      Op& o = *static_cast<Op*>(done.context);
+      if (!done.status.ok()) o.status = done.status;
+      o.path->RunDone(o);
+    };
+    pool_.disk().Submit(r);
+  }
+}
+
+void ReadPath::RunDone(Op& op) {
+  if (--op.outstanding != 0) return;
+  if (op.status.ok()) {
+    for (const Op::Check& c : op.checks) {
+      if (Crc32c({c.data, kBlockSize}) == c.crc) continue;
+      op.status = Corrupted(fmt::format("pool {}: device block {} does not match its checksum",
+                                        pool_.id().ToString(), c.location));
+      pool_.seams().log.Error("{}", op.status.message());
+      break;
+    }
+  }
+  Finish(op);
+}
+
+void ReadPath::Finish(Op& op) {
+  Leave(op.generation);
+  block::Request& request = *op.request;
+  request.status = std::move(op.status);
+  op.next_free = free_;
+  free_ = &op;
+  request.done(request);
+}
+
+}  // namespace lockstep::logstore

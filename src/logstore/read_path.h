@@ -1,0 +1,63 @@
+// Reads: find where each block of a view is, read the runs, check every block against its checksum.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "block/volume.h"
+#include "logstore/format.h"
+#include "logstore/structure.h"
+
+namespace lockstep::logstore {
+
+class LogPool;
+
+// On the pool's loop. Operations are pooled: a read in steady state allocates nothing.
+class ReadPath {
+ public:
+  explicit ReadPath(LogPool& pool);
+  // REQUIRES: no read is in flight.
+  ~ReadPath();
+
+  // Reads [request.offset, +length) of the view (layer, at); completes the request, never inside the call. REQUIRES: the
+  // request is a valid read. corrupted: a block's checksum does not match.
+  void Read(LayerId layer, SequenceNumber at, block::Request& request);
+
+  // Counts as a read in flight while it lives: the layers that were reachable when it was made stay in the index.
+  class Pin {
+   public:
+    explicit Pin(ReadPath& path) : path_(path), generation_(path.Enter()) {}
+    Pin(const Pin&) = delete;
+    ~Pin() { path_.Leave(generation_); }
+
+   private:
+    ReadPath& path_;
+    const uint64_t generation_;
+  };
+
+  // For dropping dead layers: reads that begin from now on belong to a new generation, whose number is returned.
+  uint64_t NewGeneration() { return ++generation_; }
+  // Whether a read of a generation before `generation` is still in flight.
+  bool AnyBefore(uint64_t generation) const;
+
+ private:
+  struct Op;
+  uint64_t Enter();
+  void Leave(uint64_t generation);
+  Op& TakeOp();
+  void Start(Op& op, int attempt);
+  Status Plan(Op& op, int attempt);
+  void Warm(Op& op, int attempt);
+  void SubmitRuns(Op& op);
+  void RunDone(Op& op);
+  void Finish(Op& op);
+
+  LogPool& pool_;
+  std::vector<std::unique_ptr<Op>> ops_;
+  Op* free_ = nullptr;
+  uint64_t generation_ = 0;
+  std::map<uint64_t, uint32_t> in_flight_;  // by generation; no zeroes
+};
+
+}  // namespace lockstep::logstore

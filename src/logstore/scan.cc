@@ -1,0 +1,83 @@
+#include "logstore/scan.h"
+
+#include <algorithm>
+#include <set>
+
+namespace lockstep::logstore {
+namespace {
+
+constexpr size_t kChunksAtOnce = 1024;
+
+class ExtentList {
+ public:
+  void Add(uint64_t first, uint64_t end, bool allocated) {
+    if (first >= end) return;
+    const uint64_t offset = first * kBlockSize, length = (end - first) * kBlockSize;
+    if (!extents_.empty() && extents_.back().allocated == allocated) extents_.back().length += length;
+    else extents_.push_back({offset, length, allocated});
+  }
+  size_t size() const { return extents_.size(); }
+  std::vector<block::Extent> Take(size_t limit) {
+    if (extents_.size() > limit) extents_.resize(limit);
+    return std::move(extents_);
+  }
+
+ private:
+  std::vector<block::Extent> extents_;
+};
+
+Status AddChunk(const Index& index, const ViewChain& chain, uint64_t chunk, uint64_t from, uint64_t to,
+                ExtentList& extents) {
+  uint16_t wanted = 0xffff;
+  ChunkVersions versions = {};
+  for (const auto& [layer, at] : chain) {
+    LS_RETURN_IF_ERROR(index.Lookup({layer, chunk}, at, Index::Tier::kDisk, wanted, versions));
+    if (wanted == 0) break;
+  }
+  for (uint64_t b = from; b < to; ++b) extents.Add(b, b + 1, versions[b % kChunkBlocks].is_data());
+  return {};
+}
+
+}  // namespace
+
+ViewChain ChainOf(const Structure& structure, LayerId layer, SequenceNumber at) {
+  ViewChain chain;
+  while (layer != kNoLayer) {
+    chain.emplace_back(layer, at);
+    if (!structure.HasLayer(layer)) break;
+    const Layer& l = structure.layer(layer);
+    at = l.parent_at;
+    layer = l.parent;
+  }
+  return chain;
+}
+
+Result<std::vector<block::Extent>> ScanExtents(const Index& index, const ViewChain& chain, uint64_t first, uint64_t end,
+                                               size_t limit) {
+  ExtentList extents;
+  uint64_t at = first;
+  // One extent more than asked for shows that the one before is complete.
+  while (at < end && extents.size() <= limit) {
+    std::set<uint64_t> chunks;
+    uint64_t horizon = (end - 1) / kChunkBlocks;  // chunks up to here are known
+    for (const auto& [layer, position] : chain) {
+      LS_ASSIGN_OR_RETURN(const auto some, index.Chunks(layer, at / kChunkBlocks, horizon, kChunksAtOnce));
+      chunks.insert(some.begin(), some.end());
+      if (some.size() == kChunksAtOnce) horizon = std::min(horizon, some.back());
+    }
+    for (const uint64_t chunk : chunks) {
+      if (chunk > horizon || extents.size() > limit) break;
+      const uint64_t from = std::max(at, chunk * kChunkBlocks), to = std::min(end, (chunk + 1) * kChunkBlocks);
+      extents.Add(at, from, false);
+      LS_RETURN_IF_ERROR(AddChunk(index, chain, chunk, from, to, extents));
+      at = to;
+    }
+    if (extents.size() > limit) break;
+    const uint64_t known = std::min(end, (horizon + 1) * kChunkBlocks);
+    extents.Add(at, known, false);
+    at = known;
+  }
+  return extents.Take(limit);
+}
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,118 @@
+// What a pool consists of: volumes, layers and points. A pure state machine: its state after a transaction follows from
+// the state before and the transaction alone, so recovery replays transactions from the log and gets the same layers.
+//
+// A layer is a map of blocks with a parent (layer, position): what it does not hold itself is what the parent held then.
+// A volume is a name for its top layer, the only one that it writes. Taking a point retains a position of the volumes'
+// top layers; cloning makes an empty layer on such a position; a revert gives the volume a new, empty top layer on one.
+// None of these touches a block.
+//
+// A layer lives while it is the top of a volume or some position of it is retained (by a point or by a child layer).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "block/pool.h"
+#include "logstore/format.h"
+
+namespace lockstep::logstore {
+
+inline constexpr LayerId kNoLayer = 0;
+inline constexpr SequenceNumber kNow = UINT64_MAX;
+
+struct Layer {
+  LayerId id = kNoLayer;
+  LayerId parent = kNoLayer;
+  SequenceNumber parent_at = 0;
+  uint32_t tops = 0;                     // volumes whose top layer this is: 0 or 1
+  std::vector<SequenceNumber> retained;  // positions that points and children hold, ascending, with repetitions
+  uint64_t used_blocks = 0;              // mapped by the layer itself as of the last fold; kept in the index
+
+  // Whether some retained position p satisfies from <= p < to: a version that lived in [from, to) is still visible.
+  bool Retains(SequenceNumber from, SequenceNumber to) const;
+};
+
+struct PointMember {
+  block::VolumeId volume;
+  LayerId layer = kNoLayer;
+  uint64_t size = 0;
+};
+struct PointRecord {
+  block::PointId id;
+  SequenceNumber position = 0;
+  LogPosition log;  // where the batch that took it begins, to walk the log from
+  std::vector<PointMember> members;
+};
+
+struct VolumeRecord {
+  block::VolumeId id;
+  LayerId top = kNoLayer;
+  uint64_t size = 0;
+};
+
+class Structure {
+ public:
+  // Whether `transaction` can be applied now; the sentence names the change that cannot.
+  Status Validate(const block::Transaction& transaction) const;
+  // REQUIRES: Validate said OK.
+  void Apply(const block::Transaction& transaction, SequenceNumber at);
+
+  bool WasApplied(block::TransactionId id) const { return applied_set_.contains(id); }
+
+  const std::unordered_map<block::VolumeId, VolumeRecord>& volumes() const { return volumes_; }
+  const std::unordered_map<block::PointId, PointRecord>& points() const { return points_; }
+  const VolumeRecord* Find(block::VolumeId id) const;
+  const PointRecord* Find(block::PointId id) const;
+  const Layer& layer(LayerId id) const { return layers_.at(id); }
+  bool HasLayer(LayerId id) const { return layers_.contains(id); }
+  const std::map<LayerId, Layer>& layers() const { return layers_; }
+  static const PointMember* Member(const PointRecord& point, block::VolumeId volume);
+
+  // Learned when the batch that took the point has been written.
+  void SetLogPosition(block::PointId id, const LogPosition& log);
+  void AddUsedBlocks(LayerId layer, int64_t delta);
+  // Layers that died since the last call; their blocks can go from the index.
+  std::vector<LayerId> TakeDropped();
+  // Those of TakeDropped that somebody still reads: offered again next time.
+  void ReturnDropped(const std::vector<LayerId>& layers);
+  // Counts changes, so that a checkpoint knows whether it has to be written again.
+  uint64_t version() const { return version_; }
+
+  std::string Encode() const;
+  static Result<Structure> Decode(std::string_view bytes);
+
+ private:
+  void Do(const block::CreateVolume& c, SequenceNumber at);
+  void Do(const block::DeleteVolume& c, SequenceNumber at);
+  void Do(const block::ResizeVolume& c, SequenceNumber at);
+  void Do(const block::TakePoint& c, SequenceNumber at);
+  void Do(const block::ReleasePoint& c, SequenceNumber at);
+  void Do(const block::Clone& c, SequenceNumber at);
+  void Do(const block::SetContent& c, SequenceNumber at);
+  LayerId NewLayer(LayerId parent, SequenceNumber parent_at);
+  void Retain(LayerId layer, SequenceNumber at);
+  void Unretain(LayerId layer, SequenceNumber at);
+  void Untop(LayerId layer);
+  void DropIfDead(LayerId layer);
+
+  std::unordered_map<block::VolumeId, VolumeRecord> volumes_;
+  std::unordered_map<block::PointId, PointRecord> points_;
+  std::map<LayerId, Layer> layers_;
+  std::vector<LayerId> dropped_;
+  std::deque<block::TransactionId> applied_;  // the newest kAppliedKept
+  std::unordered_set<block::TransactionId> applied_set_;
+  LayerId next_layer_ = 1;
+  uint64_t version_ = 0;
+};
+
+// The payload of a kTransaction entry.
+std::string EncodeTransaction(const block::Transaction& transaction);
+Result<block::Transaction> DecodeTransaction(std::string_view bytes);
+
+}  // namespace lockstep::logstore

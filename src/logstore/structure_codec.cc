@@ -1,0 +1,190 @@
+// Structure and transactions as bytes: the checkpoint in the index, and the payload of a transaction entry in the log.
+#include <fmt/format.h>
+
+#include "base/codec.h"
+#include "logstore/structure.h"
+
+namespace lockstep::logstore {
+namespace {
+
+using namespace block;  // NOLINT
+
+constexpr uint8_t kStructureVersion = 1;
+
+template <typename Tag>
+void Put(Encoder& e, const Id<Tag>& id) { e.Bytes(id.uuid.bytes); }
+template <typename Tag>
+void Get(Decoder& d, Id<Tag>& id) { d.Bytes(id.uuid.bytes); }
+
+void Put(Encoder& e, const LogPosition& p) {
+  e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);
+}
+LogPosition GetPosition(Decoder& d) {
+  LogPosition p;
+  p.segment = d.Little<uint32_t>();
+  p.block = d.Little<uint32_t>();
+  p.next_segment = d.Little<uint32_t>();
+  p.previous_crc = d.Little<uint32_t>();
+  p.next = d.Little<uint64_t>();
+  return p;
+}
+
+// A count of things of at least `each` bytes; turns the decoder bad when so many cannot follow.
+uint32_t GetCount(Decoder& d, size_t each) {
+  const uint32_t n = d.Little<uint32_t>();
+  if (uint64_t{n} * each <= d.remaining()) return n;
+  d.View(d.remaining() + 1);
+  return 0;
+}
+
+enum ChangeTag : uint8_t { kCreate = 1, kDelete, kResize, kTake, kRelease, kClone, kSet };
+
+void PutChange(Encoder& e, const CreateVolume& c) { e.Little(uint8_t{kCreate}); Put(e, c.volume); e.Little(c.size); }
+void PutChange(Encoder& e, const DeleteVolume& c) { e.Little(uint8_t{kDelete}); Put(e, c.volume); }
+void PutChange(Encoder& e, const ResizeVolume& c) { e.Little(uint8_t{kResize}); Put(e, c.volume); e.Little(c.size); }
+void PutChange(Encoder& e, const TakePoint& c) {
+  e.Little(uint8_t{kTake});
+  Put(e, c.point);
+  e.Little(static_cast<uint32_t>(c.volumes.size()));
+  for (const VolumeId& v : c.volumes) Put(e, v);
+}
+void PutChange(Encoder& e, const ReleasePoint& c) { e.Little(uint8_t{kRelease}); Put(e, c.point); }
+void PutChange(Encoder& e, const Clone& c) {
+  e.Little(uint8_t{kClone});
+  Put(e, c.point), Put(e, c.source), Put(e, c.volume);
+  e.Little(c.size);
+}
+void PutChange(Encoder& e, const SetContent& c) {
+  e.Little(uint8_t{kSet});
+  Put(e, c.volume), Put(e, c.point), Put(e, c.source);
+}
+
+bool GetChange(Decoder& d, Change& out) {
+  switch (d.Little<uint8_t>()) {
+    case kCreate: { CreateVolume c; Get(d, c.volume); c.size = d.Little<uint64_t>(); out = c; return true; }
+    case kDelete: { DeleteVolume c; Get(d, c.volume); out = c; return true; }
+    case kResize: { ResizeVolume c; Get(d, c.volume); c.size = d.Little<uint64_t>(); out = c; return true; }
+    case kTake: {
+      TakePoint c;
+      Get(d, c.point);
+      c.volumes.resize(GetCount(d, 16));
+      for (VolumeId& v : c.volumes) Get(d, v);
+      out = std::move(c);
+      return true;
+    }
+    case kRelease: { ReleasePoint c; Get(d, c.point); out = c; return true; }
+    case kClone: {
+      Clone c;
+      Get(d, c.point), Get(d, c.source), Get(d, c.volume);
+      c.size = d.Little<uint64_t>();
+      out = c;
+      return true;
+    }
+    case kSet: { SetContent c; Get(d, c.volume), Get(d, c.point), Get(d, c.source); out = c; return true; }
+    default: return false;
+  }
+}
+
+}  // namespace
+
+std::string EncodeTransaction(const Transaction& transaction) {
+  std::string out;
+  Encoder e(out);
+  Put(e, transaction.id);
+  e.Little(static_cast<uint32_t>(transaction.changes.size()));
+  for (const Change& change : transaction.changes) std::visit([&](const auto& c) { PutChange(e, c); }, change);
+  return out;
+}
+
+Result<Transaction> DecodeTransaction(std::string_view bytes) {
+  Decoder d(bytes);
+  Transaction t;
+  Get(d, t.id);
+  const uint32_t count = GetCount(d, 17);
+  t.changes.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    Change change;
+    if (!GetChange(d, change)) return Corrupted("a transaction in the log holds a change of an unknown kind");
+    t.changes.push_back(std::move(change));
+  }
+  if (!d.ok() || d.remaining() != 0) return Corrupted("a transaction in the log has the wrong length");
+  return t;
+}
+
+std::string Structure::Encode() const {
+  std::string out;
+  Encoder e(out);
+  e.Little(kStructureVersion).Little(next_layer_);
+  e.Little(static_cast<uint32_t>(layers_.size()));
+  for (const auto& [id, l] : layers_) e.Little(id).Little(l.parent).Little(l.parent_at);
+  e.Little(static_cast<uint32_t>(volumes_.size()));
+  for (const auto& [id, v] : volumes_) Put(e, id), e.Little(v.top).Little(v.size);
+  e.Little(static_cast<uint32_t>(points_.size()));
+  for (const auto& [id, p] : points_) {
+    Put(e, id);
+    e.Little(p.position);
+    Put(e, p.log);
+    e.Little(static_cast<uint32_t>(p.members.size()));
+    for (const PointMember& m : p.members) Put(e, m.volume), e.Little(m.layer).Little(m.size);
+  }
+  e.Little(static_cast<uint32_t>(dropped_.size()));
+  for (const LayerId id : dropped_) e.Little(id);
+  e.Little(static_cast<uint32_t>(applied_.size()));
+  for (const TransactionId& id : applied_) Put(e, id);
+  return out;
+}
+
+Result<Structure> Structure::Decode(std::string_view bytes) {
+  Decoder d(bytes);
+  Structure s;
+  const Status bad = Corrupted("the checkpoint of the pool's structure is damaged");
+  if (d.Little<uint8_t>() != kStructureVersion) return bad;
+  s.next_layer_ = d.Little<uint32_t>();
+  for (uint32_t n = GetCount(d, 16); n > 0; --n) {
+    Layer l;
+    l.id = d.Little<uint32_t>();
+    l.parent = d.Little<uint32_t>();
+    l.parent_at = d.Little<uint64_t>();
+    s.layers_[l.id] = l;
+  }
+  for (uint32_t n = GetCount(d, 28); n > 0; --n) {
+    VolumeRecord v;
+    Get(d, v.id);
+    v.top = d.Little<uint32_t>();
+    v.size = d.Little<uint64_t>();
+    if (!s.layers_.contains(v.top)) return bad;
+    s.layers_[v.top].tops = 1;
+    s.volumes_[v.id] = v;
+  }
+  for (uint32_t n = GetCount(d, 56); n > 0; --n) {
+    PointRecord p;
+    Get(d, p.id);
+    p.position = d.Little<uint64_t>();
+    p.log = GetPosition(d);
+    p.members.resize(GetCount(d, 28));
+    for (PointMember& m : p.members) {
+      Get(d, m.volume);
+      m.layer = d.Little<uint32_t>();
+      m.size = d.Little<uint64_t>();
+      if (!s.layers_.contains(m.layer)) return bad;
+      s.Retain(m.layer, p.position);
+    }
+    s.points_[p.id] = std::move(p);
+  }
+  for (uint32_t n = GetCount(d, 4); n > 0; --n) s.dropped_.push_back(d.Little<uint32_t>());
+  for (uint32_t n = GetCount(d, 16); n > 0; --n) {
+    TransactionId id;
+    Get(d, id);
+    s.applied_.push_back(id);
+    s.applied_set_.insert(id);
+  }
+  if (!d.ok() || d.remaining() != 0) return bad;
+  for (const auto& [id, l] : s.layers_) {
+    if (l.parent == kNoLayer) continue;
+    if (!s.layers_.contains(l.parent)) return bad;
+    s.Retain(l.parent, l.parent_at);
+  }
+  return s;
+}
+
+}  // namespace lockstep::logstore

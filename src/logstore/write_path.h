@@ -1,0 +1,57 @@
+// Writes, holes and flushes: requests become entries of the log. A request larger than an entry becomes several; it
+// completes with the last.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "block/volume.h"
+#include "logstore/log_writer.h"
+#include "logstore/structure.h"
+
+namespace lockstep::logstore {
+
+class LogPool;
+
+// On the pool's loop. Entries are pooled: a write in steady state allocates nothing.
+class WritePath {
+ public:
+  explicit WritePath(LogPool& pool);
+  // REQUIRES: no request is in flight.
+  ~WritePath();
+
+  // Completes the request, never inside the call. REQUIRES: a valid kWrite, kWriteZeroes or kDiscard on the volume.
+  void Write(const VolumeRecord& volume, block::Request& request);
+  void Flush(block::Request& request);
+
+  // While a range is held, writes to it wait (CopyUp moves its blocks). One range at a time.
+  void Hold(block::VolumeId volume, uint64_t first_block, uint64_t blocks);
+  void Unhold();
+  // Queues blocks for a layer beside all holds; `done` is called when they are in the map.
+  void WriteBlocks(LayerId layer, uint64_t block, std::span<const io::Buffer> buffers,
+                   std::move_only_function<void(Status)> done);
+  size_t in_flight() const { return in_flight_; }
+
+ private:
+  struct Piece;
+  struct Held {
+    block::VolumeId volume;
+    uint64_t first_block = 0, blocks = 0;
+    std::vector<block::Request*> waiting;
+  };
+  Piece& TakePiece();
+  void Queue(LayerId layer, block::Request& request);
+  void QueueData(LayerId layer, block::Request& request);
+  void QueueHoles(LayerId layer, block::Request& request);
+  void PieceDone(Piece& piece);
+  void RequestDone(block::Request& request);
+  void CompleteLater(block::Request& request, Status status);
+
+  LogPool& pool_;
+  std::vector<std::unique_ptr<Piece>> pieces_;
+  Piece* free_ = nullptr;
+  std::unique_ptr<Held> held_;
+  size_t in_flight_ = 0;
+};
+
+}  // namespace lockstep::logstore
