@@ -62,7 +62,7 @@ void HttpConnection::Parse() {
     const size_t n = parser_->put(boost::asio::buffer(input_.data() + used, input_.size() - used), error);
     used += n;
     if (error && error != http::error::need_more) {
-      ParserFailed(StatusFor(error));
+      Refuse(StatusFor(error));
       return;
     }
     // Whatever comes between headers that were read in one piece and those that were not: what stays unread is bounded
@@ -74,19 +74,18 @@ void HttpConnection::Parse() {
   const auto expect = parser_->get().find(http::field::expect);
   if (expect == parser_->get().end()) return;
   if (!NameEquals(View(expect->value()), "100-continue")) {
-    ParserFailed(417);
+    Refuse(417);
     return;
   }
   continued_ = true;
   output_ += "HTTP/1.1 100 Continue\r\n\r\n";
 }
 
-void HttpConnection::ParserFailed(int status) { Refuse(status); }
-
 void HttpConnection::Refuse(int status) {
   LS_ASSERT(!handling_);
   if (closing_) return;
   input_.clear();
+  parser_ = std::make_unique<Parser>(limits_);  // gives back what it holds
   Append(HttpReply{status, {}, {}}, false);
 }
 

@@ -74,7 +74,6 @@ class HttpConnection {
  private:
   struct Parser;
   void Parse();
-  void ParserFailed(int status);
   void Append(const HttpReply& reply, bool keep_alive);
 
   const HttpLimits limits_;

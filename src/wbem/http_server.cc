@@ -80,7 +80,7 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
       if (*n == 0) peer_done_ = true;
       if (lingering_) return peer_done_ ? Close() : StartRead();
       engine_.Feed(std::span(input_).first(*n));
-      if (!CountBuffered()) engine_.Refuse(503);
+      BoundBuffered();
       Advance();
     });
   }
@@ -91,6 +91,11 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
     server_.buffered_ = server_.buffered_ - counted_ + now;
     counted_ = now;
     return server_.buffered_ <= server_.options_.buffered_bytes_max || counted_ == 0 || engine_.HasRequest();
+  }
+  void BoundBuffered() {
+    if (CountBuffered()) return;
+    engine_.Refuse(503);
+    CountBuffered();
   }
 
   void StartWrite() {
@@ -132,7 +137,7 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
     handling_ = false;
     if (!stream_) return;  // the connection broke meanwhile
     engine_.Answer(std::move(reply));
-    if (!CountBuffered()) engine_.Refuse(503);
+    BoundBuffered();
     if (!in_handler_) Advance();
   }
 
