@@ -2,13 +2,14 @@
 //
 // Thread and time. One object, owned by the control loop: every method is called there and every task ends there.
 // Questions are answered at once from memory. Changes are tasks; they are carried out one after the other, in the order
-// in which they were asked for, and survive a crash at any step all or not at all (docs/decisions/005). Engines are used
-// on the data loop.
+// in which they were asked for, and survive a crash at any step all or not at all (docs/decisions/005). Engines are
+// used on the data loop.
 //
-// Errors are the same for all use cases; the face maps the codes (CIM_ReplicationService return codes in brackets):
+// Errors are alike for all use cases; the face maps the codes (CIM_ReplicationService return codes in brackets):
 // invalid-argument, not-found (of an object named in the request), already-exists [5 Invalid Parameter]; not-supported
-// [1 Not Supported]; in-use [6 In Use]; timeout [3 Timeout]; invalid-state and everything else [4 Failed]. Where a method
-// has a return code of its own, the method's comment says which code stands for it. After an error nothing has changed.
+// [1 Not Supported]; in-use [6 In Use]; timeout [3 Timeout]; invalid-state and everything else [4 Failed]. Where a
+// method has a return code of its own, the method's comment says which code stands for it. After an error nothing has
+// changed.
 #pragma once
 
 #include <functional>
@@ -95,8 +96,8 @@ class Control {
   // invalid-state [7 One or more elements in a replication relationship]. in-use [6]: it has members and
   // `remove_elements` is false. Volumes are never deleted.
   Task<Status> DeleteGroup(GroupId group, bool remove_elements);
-  // Appends; what is a member already stays where it is. not-found [7 Group does not exist]; a volume that does not exist
-  // is invalid-argument. in-use: the group is an end of a group relationship.
+  // Appends; what is a member already stays where it is. not-found [7 Group does not exist]; a volume that does not
+  // exist is invalid-argument. in-use: the group is an end of a group relationship.
   Task<Status> AddMembers(GroupId group, std::vector<VolumeId> members);
   // not-found [7 Group does not exist]; invalid-state [8 Member not in group]; in-use: a member is replicated through
   // this group. `delete_on_empty_element`, when given, overrides the group's own for this call.

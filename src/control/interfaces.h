@@ -38,8 +38,8 @@ class ExportSink {
   virtual ~ExportSink() = default;
   // From now on clients can connect to it by name. A name is published once at a time.
   virtual Task<Status> Publish(PublishedExport published) = 0;
-  // Disconnects the clients that it has, ends their requests and forgets the name; after OK nothing of it uses the pool.
-  // OK when it was not published.
+  // Disconnects the clients that it has, ends their requests and forgets the name; after OK nothing of it uses the
+  // pool. OK when it was not published.
   virtual Task<Status> Withdraw(std::string name) = 0;
 };
 

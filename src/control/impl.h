@@ -1,0 +1,168 @@
+// Inside Control: its state, and the use cases by file. change.cc carries changes out (the intent protocol), startup.cc
+// settles what a crash left, exports.cc keeps the server in step, copying.cc drives background copies, rules.cc checks
+// the parameters of requests; volumes.cc, groups.cc, replicas.cc, modify.cc and jobs.cc are the use cases, views.cc
+// answers questions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "catalog/directory.h"
+#include "control/async_mutex.h"
+#include "control/control.h"
+#include "replication/draft.h"
+#include "replication/plan.h"
+
+namespace lockstep::control {
+
+using catalog::Directory;
+using replication::Draft;
+
+struct OpenPool {
+  std::shared_ptr<block::Pool> pool;  // null while it is not usable
+  Status state;                       // why not
+  block::PoolInfo info;               // as last read
+};
+
+class Control::Impl {
+ public:
+  Impl(Surroundings surroundings, std::unique_ptr<catalog::Catalog> catalog);
+  ~Impl();
+
+  Task<Status> Start();
+  Task<void> Stop();
+
+  Task<Result<PoolId>> CreatePool(CreatePoolRequest request);
+  Task<Result<PoolId>> AddPool(std::string name, std::string path);
+  Task<void> RefreshUsage();
+  PoolView ViewOf(const catalog::PoolRecord& record) const;
+
+  Task<Result<std::vector<VolumeId>>> CreateVolumes(CreateVolumesRequest request);
+  Task<Status> DeleteVolume(VolumeId volume);
+  Task<Status> ResizeVolume(VolumeId volume, uint64_t size);
+  Task<Status> RenameVolume(VolumeId volume, std::string name);
+  VolumeView ViewOf(const catalog::VolumeRecord& record) const;
+
+  Task<Result<ExportId>> CreateExport(CreateExportRequest request);
+  Task<Status> DeleteExport(ExportId id, bool force);
+  ExportView ViewOf(const catalog::ExportRecord& record) const;
+
+  Task<Result<GroupId>> CreateGroup(CreateGroupRequest request);
+  Task<Status> ModifyGroup(ModifyGroupRequest request);
+  Task<Status> DeleteGroup(GroupId group, bool remove_elements);
+  Task<Status> AddMembers(GroupId group, std::vector<VolumeId> members);
+  Task<Status> RemoveMembers(GroupId group, std::vector<VolumeId> members, std::optional<bool> delete_on_empty);
+
+  Task<Result<ReplicaResult>> CreateElementReplica(CreateElementReplicaRequest request);
+  Task<Result<ListReplicaResult>> CreateListReplica(CreateListReplicaRequest request);
+  Task<Result<GroupReplicaResult>> CreateGroupReplica(CreateGroupReplicaRequest request);
+  Task<Result<GroupReplicaResult>> CreateGroupReplicaFromElements(CreateGroupReplicaFromElementsRequest request);
+  Task<Result<ModifyResult>> ModifyReplica(ModifyReplicaRequest request);
+  Task<Result<ModifyResult>> ModifyList(ModifyListRequest request);
+  Task<Status> SetCopyPriority(RelationshipId id, catalog::CopyPriority priority);
+  RelationshipView ViewOf(const catalog::RelationshipRecord& record) const;
+  GroupRelationshipView ViewOf(const catalog::GroupRelationshipRecord& record) const;
+
+  Task<Status> DeleteAspect(AspectId id);
+  PointView ViewOf(const catalog::PointRecord& record) const;
+
+  Task<Status> DeleteJob(JobId id);
+  Task<Status> CancelJob(JobId id);
+  Task<Status> SuspendJob(JobId id);
+  Task<Status> ResumeJob(JobId id);
+  Task<Status> SetJobRetention(JobId id, bool delete_on_completion, uint64_t time_before_removal_us);
+  Task<Result<catalog::JobRecord>> WaitForJob(JobId id);
+  catalog::JobRecord ViewOf(catalog::JobRecord record) const;  // with live progress
+
+  uint64_t Subscribe(Listener listener);
+  void Unsubscribe(uint64_t subscription);
+
+  const Directory& directory() const { return directory_; }
+
+ private:
+  // A record with the progress that the copier has made since the last commit.
+  struct Progress {
+    PointId point;         // of the relationship, when it was read: another one is another copy
+    uint64_t copied = 0;   // bytes
+    uint64_t stored = 0;   // of them, in the catalog
+  };
+  using ExportSet = std::map<std::string, PublishedExport>;
+
+  // ---- change.cc. `Carry` and everything below it REQUIRES the mutex.
+  Draft NewDraft() const;
+  // OK unless Control is stopping or has lost its catalog.
+  Status MayChange() const;
+  void Fail(const Status& why);
+  // Carries out what is drafted, by the intent protocol.
+  Task<Status> Carry(Draft& draft);
+  Task<Status> CarryWithEngine(replication::Plan plan);
+  Status CommitOnly(const catalog::Mutation& mutation);
+  // The mutation is committed: memory, listeners and waiters learn of it.
+  void Adopt(const catalog::Mutation& mutation);
+  void Tell(const std::vector<catalog::RecordChange>& changes);
+  Result<std::shared_ptr<block::Pool>> UsablePool(PoolId pool) const;
+  bool InUseNow(VolumeId volume) const { return surroundings_.use.Connections(volume) != 0; }
+  replication::HostUse HostUse() const {
+    return [this](VolumeId volume) { return InUseNow(volume); };
+  }
+  Task<void> ReadUsage(PoolId pool);
+
+  // ---- startup.cc
+  Task<void> OpenOne(catalog::PoolRecord record);
+  Task<Status> SettleIntents(std::vector<catalog::Intent> intents);
+  Task<void> ReportOrphans(PoolId pool);
+  // Its volumes, with records of generated names for those that the catalog does not know.
+  Task<Status> TakeInPool(catalog::PoolRecord record, std::shared_ptr<block::Pool> pool);
+
+  // ---- exports.cc
+  ExportSet Wanted(const Directory& directory) const;
+  // Withdraws what is published and not wanted (any more, or not like this).
+  Task<Status> WithdrawUnwanted(ExportSet wanted);
+  // Makes what is published what is wanted now.
+  Task<void> SyncExports();
+
+  // ---- copying.cc
+  void KickCopies();
+  void EndBackground();  // wakes Stop when nothing runs any more
+  Task<void> CopyLoop(PoolId pool);
+  const catalog::RelationshipRecord* PickCopy(PoolId pool) const;
+  Task<Status> CopyPiece(catalog::RelationshipRecord pair, uint64_t offset, uint64_t length);
+  Task<void> StoreProgress(catalog::RelationshipRecord pair, uint64_t copied);
+  Task<void> FailCopy(catalog::RelationshipRecord pair, Status error);
+  bool IsStillCopying(const catalog::RelationshipRecord& pair) const;
+  uint64_t CopiedOf(const catalog::RelationshipRecord& pair) const;
+  catalog::RelationshipRecord Live(catalog::RelationshipRecord pair) const;
+
+  // ---- jobs.cc
+  void ScheduleJobRemoval();
+  Task<void> RemoveExpiredJobs();
+  std::optional<JobId> RunningJobOn(RelationshipId id) const;
+  Task<Status> ModifyJob(JobId id, catalog::Operation operation);
+
+  // ---- modify.cc
+  Task<Result<ModifyResult>> CarryModify(replication::ModifySpec spec, std::optional<catalog::CopyState> wait);
+
+  Surroundings surroundings_;
+  std::unique_ptr<catalog::Catalog> catalog_;
+  Directory directory_;
+  std::map<PoolId, OpenPool> pools_;
+  std::map<VolumeId, uint64_t> used_;  // bytes, as last read
+  AsyncMutex changes_;
+  bool stopping_ = false;
+  Status failed_;  // why nothing can be changed any more: the catalog's state is not known
+
+  ExportSet published_;
+  std::map<RelationshipId, Progress> progress_;
+  std::set<PoolId> copying_;           // pools whose copy loop runs
+  std::vector<io::Closure> copies_ended_;  // who waits for copying_ to become empty
+  std::map<JobId, std::vector<io::Closure>> job_waiters_;
+  io::TimerId job_timer_ = io::TimerId::kNone;
+  uint64_t tasks_ = 0;                 // that were started from timers and run
+  std::map<uint64_t, Listener> listeners_;
+  uint64_t next_listener_ = 1;
+};
+
+}  // namespace lockstep::control

@@ -1,0 +1,224 @@
+// Pools and volumes.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/units.h"
+#include "control/impl.h"
+#include "control/rules.h"
+#include "replication/table.h"
+
+namespace lockstep::control {
+
+using catalog::VolumeRecord;
+
+namespace {
+
+constexpr uint32_t kMaxVolumesAtOnce = 1000;
+
+Status CheckNewPool(const Directory& directory, const std::string& name, const std::string& path) {
+  LS_RETURN_IF_ERROR(CheckName("pool", name));
+  if (path.empty()) return InvalidArgument("the pool needs the path of a device or a file");
+  if (directory.FindPool(name) != nullptr) {
+    return AlreadyExists(fmt::format("there is a pool named {} already; choose another name", name));
+  }
+  for (const auto& [id, record] : directory.pools()) {
+    if (record.path == path) return AlreadyExists(fmt::format("{} is the path of pool {} already", path, record.name));
+  }
+  return Status::Ok();
+}
+
+Result<uint64_t> CheckSize(uint64_t size) {
+  if (size == 0) return InvalidArgument("a volume needs a size of at least one byte");
+  if (size > block::kMaxVolumeSize) {
+    return Status(Code::kTooLarge, fmt::format("a volume has at most {}", FormatSize(block::kMaxVolumeSize)));
+  }
+  return RoundUp(size, block::kBlockSize);
+}
+
+// The volumes' names, all free.
+Result<std::vector<std::string>> NamesFor(const Directory& directory, const CreateVolumesRequest& request) {
+  std::vector<std::string> names;
+  if (request.name.empty()) {
+    for (uint64_t n = 1; names.size() < request.count; ++n) {
+      std::string name = fmt::format("volume_{}", n);
+      if (directory.FindVolume(name) == nullptr) names.push_back(std::move(name));
+    }
+    return names;
+  }
+  for (uint32_t n = 1; n <= request.count; ++n) {
+    std::string name = request.count > 1 ? fmt::format("{}_{}", request.name, n) : request.name;
+    LS_RETURN_IF_ERROR(CheckName("volume", name));
+    if (directory.FindVolume(name) != nullptr) {
+      return AlreadyExists(fmt::format("there is a volume named {} already; choose another name", name));
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+}  // namespace
+
+Task<Result<PoolId>> Control::Impl::CreatePool(CreatePoolRequest request) {
+  const auto guard = co_await changes_.Lock();
+  LS_CO_RETURN_IF_ERROR(MayChange());
+  LS_CO_RETURN_IF_ERROR(CheckNewPool(directory_, request.name, request.path));
+  catalog::PoolRecord record;
+  record.id = PoolId{surroundings_.random.NextUuid()};
+  record.name = request.name;
+  record.path = request.path;
+  record.size = request.size;
+  record.created = surroundings_.clock.Wall();
+  Result<std::shared_ptr<block::Pool>> made =
+      co_await surroundings_.pools.Create(request.path, request.size, record.id);
+  co_await surroundings_.control_loop.Switch();
+  if (!made.ok()) co_return made.status().WithContext("pool " + request.name);
+  LS_CO_RETURN_IF_ERROR(co_await TakeInPool(record, std::move(*made)));
+  co_return record.id;
+}
+
+Task<Result<PoolId>> Control::Impl::AddPool(std::string name, std::string path) {
+  const auto guard = co_await changes_.Lock();
+  LS_CO_RETURN_IF_ERROR(MayChange());
+  LS_CO_RETURN_IF_ERROR(CheckNewPool(directory_, name, path));
+  Result<std::shared_ptr<block::Pool>> opened = co_await surroundings_.pools.Open(path);
+  co_await surroundings_.control_loop.Switch();
+  if (!opened.ok()) co_return opened.status().WithContext("pool " + name);
+  catalog::PoolRecord record;
+  record.id = (*opened)->id();
+  record.name = name;
+  record.path = path;
+  record.created = surroundings_.clock.Wall();
+  if (const catalog::PoolRecord* known = directory_.Find(record.id)) {
+    std::shared_ptr<block::Pool> again = std::move(*opened);
+    co_await surroundings_.data_loop.Switch();
+    again.reset();
+    co_await surroundings_.control_loop.Switch();
+    co_return AlreadyExists(fmt::format("{} holds pool {}, which is known already", path, known->name));
+  }
+  LS_CO_RETURN_IF_ERROR(co_await TakeInPool(record, std::move(*opened)));
+  co_return record.id;
+}
+
+Task<Result<std::vector<VolumeId>>> Control::Impl::CreateVolumes(CreateVolumesRequest request) {
+  const auto guard = co_await changes_.Lock();
+  LS_CO_RETURN_IF_ERROR(MayChange());
+  if (request.count == 0 || request.count > kMaxVolumesAtOnce) {
+    co_return InvalidArgument(fmt::format("the count is {}; make 1 to {} volumes at once", request.count,
+                                          kMaxVolumesAtOnce));
+  }
+  if (!request.pool && directory_.pools().size() != 1) {
+    co_return InvalidArgument(directory_.pools().empty() ? "there is no pool; create one first"
+                                                         : "there are several pools; say which");
+  }
+  const PoolId pool = request.pool ? *request.pool : directory_.pools().begin()->first;
+  LS_CO_RETURN_IF_ERROR(UsablePool(pool).status());
+  LS_CO_ASSIGN_OR_RETURN(const uint64_t size, CheckSize(request.size));
+  Draft draft = NewDraft();
+  LS_CO_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesFor(directory_, request));
+  LS_CO_RETURN_IF_ERROR(draft.UsePool(pool));
+  std::vector<VolumeId> made;
+  for (const std::string& name : names) {
+    const VolumeId id = draft.NewId<VolumeId>();
+    draft.Add(block::CreateVolume{id, size});
+    draft.Put(VolumeRecord{id, pool, name, size, draft.now()});
+    made.push_back(id);
+  }
+  LS_CO_RETURN_IF_ERROR(co_await Carry(draft));
+  co_return made;
+}
+
+Task<Status> Control::Impl::DeleteVolume(VolumeId id) {
+  const auto guard = co_await changes_.Lock();
+  LS_CO_RETURN_IF_ERROR(MayChange());
+  const VolumeRecord* volume = directory_.Find(id);
+  if (volume == nullptr) co_return NotFound("a volume does not exist: " + id.ToString());
+  if (!directory_.ExportsOf(id).empty()) {
+    const catalog::ExportRecord* exported = directory_.Find(*directory_.ExportsOf(id).begin());
+    co_return InUse(fmt::format("volume {} is exported as {}; delete the export first", volume->name, exported->name));
+  }
+  const catalog::RelationshipRecord* pair = directory_.TargetOf(id);
+  if (pair == nullptr && !directory_.SourceOf(id).empty()) pair = directory_.Find(*directory_.SourceOf(id).begin());
+  if (pair != nullptr) {
+    co_return InUse(fmt::format("volume {} is in use by {}; detach that first", volume->name,
+                                replication::Describe(directory_, *pair)));
+  }
+  Draft draft = NewDraft();
+  LS_CO_RETURN_IF_ERROR(draft.UsePool(volume->pool));
+  draft.RemoveVolume(id);
+  co_return co_await Carry(draft);
+}
+
+Task<Status> Control::Impl::ResizeVolume(VolumeId id, uint64_t size) {
+  const auto guard = co_await changes_.Lock();
+  LS_CO_RETURN_IF_ERROR(MayChange());
+  const VolumeRecord* volume = directory_.Find(id);
+  if (volume == nullptr) co_return NotFound("a volume does not exist: " + id.ToString());
+  LS_CO_ASSIGN_OR_RETURN(const uint64_t rounded, CheckSize(size));
+  if (rounded < volume->size) {
+    co_return NotSupported(fmt::format("volume {} has {} and cannot be made smaller", volume->name,
+                                       FormatSize(volume->size)));
+  }
+  if (const catalog::RelationshipRecord* pair = directory_.TargetOf(id)) {
+    co_return InUse(fmt::format("volume {} is the target of {}; detach that first", volume->name,
+                                replication::Describe(directory_, *pair)));
+  }
+  if (rounded == volume->size) co_return Status::Ok();
+  Draft draft = NewDraft();
+  LS_CO_RETURN_IF_ERROR(draft.UsePool(volume->pool));
+  VolumeRecord larger = *volume;
+  larger.size = rounded;
+  draft.Add(block::ResizeVolume{id, rounded});
+  draft.Put(std::move(larger));
+  co_return co_await Carry(draft);
+}
+
+Task<Status> Control::Impl::RenameVolume(VolumeId id, std::string name) {
+  const auto guard = co_await changes_.Lock();
+  LS_CO_RETURN_IF_ERROR(MayChange());
+  const VolumeRecord* volume = directory_.Find(id);
+  if (volume == nullptr) co_return NotFound("a volume does not exist: " + id.ToString());
+  LS_CO_RETURN_IF_ERROR(CheckName("volume", name));
+  const VolumeRecord* other = directory_.FindVolume(name);
+  if (other == volume) co_return Status::Ok();
+  if (other != nullptr) {
+    co_return AlreadyExists(fmt::format("there is a volume named {} already; choose another name", name));
+  }
+  Draft draft = NewDraft();
+  VolumeRecord renamed = *volume;
+  renamed.name = std::move(name);
+  draft.Put(std::move(renamed));
+  co_return co_await Carry(draft);
+}
+
+PoolView Control::Impl::ViewOf(const catalog::PoolRecord& record) const {
+  PoolView view;
+  view.record = record;
+  const auto found = pools_.find(record.id);
+  if (found == pools_.end()) {
+    view.state = Status(Code::kUnavailable, "the pool is not open");
+    return view;
+  }
+  view.state = found->second.state;
+  view.info = found->second.info;
+  return view;
+}
+
+VolumeView Control::Impl::ViewOf(const VolumeRecord& record) const {
+  VolumeView view;
+  view.record = record;
+  const auto used = used_.find(record.id);
+  view.used = used == used_.end() ? 0 : used->second;
+  if (const catalog::RelationshipRecord* pair = directory_.TargetOf(record.id)) {
+    view.target_of = pair->id;
+    view.host_accessible = replication::HostAccess(pair->sync_type, pair->state);
+  }
+  const auto list = [](const auto& ids, auto& to) { to.assign(ids.begin(), ids.end()); };
+  list(directory_.SourceOf(record.id), view.source_of);
+  list(directory_.GroupsOf(record.id), view.groups);
+  list(directory_.ExportsOf(record.id), view.exports);
+  view.connections = surroundings_.use.Connections(record.id);
+  return view;
+}
+
+}  // namespace lockstep::control
