@@ -35,7 +35,7 @@ n=0
 case $mode in
 write)
   while [ $n -lt $count ]; do
-    record $n | dd of=/dev/vda bs=4096 seek=$n conv=notrunc,fsync iflag=fullblock 2>/dev/null || { echo GUEST-FAIL write; break; }
+    record $n | dd of=/dev/vda bs=4096 seek=$n conv=notrunc,fsync iflag=fullblock 2>/dev/null || break
     echo "ACK $n"; n=$((n+1))
   done
   echo "WROTE $n";;

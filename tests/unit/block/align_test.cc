@@ -206,6 +206,13 @@ TEST_F(AlignedVolumeTest, RefusesWhatIsOutside) {
   EXPECT_EQ(ReadAll(), std::vector<uint8_t>(kSize));
 }
 
+TEST_F(AlignedVolumeTest, ADeletedVolumeIsReportedAsSuch) {
+  storage_->now.volumes.clear();
+  EXPECT_EQ(Write(0, kBlockSize, 1).code(), Code::kNotFound);
+  Io read(Op::kRead, 0, kBlockSize);
+  EXPECT_EQ(Run(read).code(), Code::kNotFound);
+}
+
 TEST_F(AlignedVolumeTest, AllocatedIsClippedToTheBytesAskedFor) {
   ASSERT_TRUE(Write(kBlockSize, kBlockSize, 1).ok());
   std::optional<Result<std::vector<Extent>>> result;
