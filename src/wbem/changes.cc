@@ -130,7 +130,8 @@ Task<CimStatus> OperationCore::SetProperty(Job& job) const {
   co_return modified;
 }
 
-CimStatus OperationCore::TypeArguments(const Job& job, const MethodDecl& method, std::vector<Property>& typed) const {
+CimStatus OperationCore::TypeArguments(const Job& job, const MethodDecl& method, std::vector<Property>& typed,
+                                       const ParameterDecl*& refused) const {
   const Coercion coercion(schema_, job.request.ns);
   for (const Argument& argument : job.request.arguments) {
     const ParameterDecl* declared = method.FindParameter(argument.name);
@@ -141,7 +142,10 @@ CimStatus OperationCore::TypeArguments(const Job& job, const MethodDecl& method,
     if (!declared->in && !argument.value.is_null())
       return {CimCode::kInvalidParameter, fmt::format("parameter '{}' of {} is not an input", declared->name, method.name)};
     Result<Value> value = coercion.ToDeclared(*declared, argument.value, argument.typed);
-    if (!value.ok()) return value.status();
+    if (!value.ok()) {
+      if (declared->type == CimType::kReference || declared->type == CimType::kInstance) refused = declared;
+      return value.status();
+    }
     if (declared->in) typed.push_back({declared->name, *std::move(value)});
   }
   return {};
@@ -180,13 +184,21 @@ Task<CimStatus> OperationCore::InvokeMethod(Job& job) const {
     found.context = ContextFor(job, *found.entry, request.ns);
     found.path = request.target;
   }
-  MethodCall call{found.context, found.path, method, {}};
-  CimStatus status = TypeArguments(job, *method, call.in);
-  if (!status.ok()) co_return status;
   if (!found.entry)
     co_return CimStatus(CimCode::kMethodNotAvailable, fmt::format("class {} has no provider", cls->name));
-  Task<Result<MethodResult>> invoke = found.entry->provider->Invoke(std::move(call));
-  Result<MethodResult> result = co_await std::move(invoke);
+  MethodCall call{found.context, found.path, method, {}};
+  const ParameterDecl* refused = nullptr;
+  CimStatus status = TypeArguments(job, *method, call.in, refused);
+  std::optional<MethodResult> refusal;
+  if (refused) refusal = found.entry->provider->RefuseParameter(found.context, *method, InvalidArgument(status.message));
+  if (!status.ok() && !refusal) co_return status;
+  Result<MethodResult> result{MethodResult{}};
+  if (refusal) {
+    result = *std::move(refusal);
+  } else {
+    Task<Result<MethodResult>> invoke = found.entry->provider->Invoke(std::move(call));
+    result = co_await std::move(invoke);
+  }
   if (!result.ok()) {
     const bool unavailable = result.status().code() == Code::kNotSupported;
     co_return unavailable ? CimStatus(CimCode::kMethodNotAvailable, result.status().message())

@@ -74,7 +74,9 @@ class OperationCore {
   // typed already.
   CimStatus FindInstance(const Job& job, const ObjectPath& path, Found& found) const;
   CimStatus ApplyChanges(const Job& job, const Found& found, std::vector<Property>& changes) const;
-  CimStatus TypeArguments(const Job& job, const MethodDecl& method, std::vector<Property>& typed) const;
+  // `refused`, when it fails: the parameter whose reference or embedded instance cannot be used; otherwise nullptr.
+  CimStatus TypeArguments(const Job& job, const MethodDecl& method, std::vector<Property>& typed,
+                          const ParameterDecl*& refused) const;
 
   const ProviderRegistry& registry_;
   const Schema& schema_;

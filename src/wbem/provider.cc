@@ -116,6 +116,10 @@ Task<Result<MethodResult>> Provider::Invoke(MethodCall call) {
   co_return NotSupported(fmt::format("{}.{} is declared but not available", call.context.cls->name, call.method->name));
 }
 
+std::optional<MethodResult> Provider::RefuseParameter(const RequestContext&, const MethodDecl&, const Status&) {
+  return std::nullopt;
+}
+
 std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSource source) {
   return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), std::move(source));
 }

@@ -85,6 +85,11 @@ class Provider {
   virtual Task<Status> Delete(RequestContext context, ObjectPath path);
   // CIM_ERR_METHOD_NOT_AVAILABLE (16) when it returns not-supported, which is the default.
   virtual Task<Result<MethodResult>> Invoke(MethodCall call);
+  // What a method answers to a reference or an embedded instance that cannot be what its parameter declares: of another
+  // class, with wrong keys, malformed. Nothing, which is the default, means CIM_ERR_INVALID_PARAMETER; a provider whose
+  // methods have a return code for that answers it.
+  virtual std::optional<MethodResult> RefuseParameter(const RequestContext& context, const MethodDecl& method,
+                                                      const Status& why);
 };
 
 // The path of an instance from its key properties.

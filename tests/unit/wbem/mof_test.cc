@@ -42,7 +42,7 @@ TEST_F(DemoSchema, TypesDefaultsAndEmbeddingAreAsDeclared) {
   EXPECT_EQ(Class("Demo_Book").FindProperty("Balance")->default_value.AsSigned(), -5);
   EXPECT_EQ(Class("Demo_Book").FindProperty("LastLoan")->type, CimType::kInstance);
   EXPECT_EQ(Class("Demo_Book").FindProperty("LastLoan")->object_class, "Demo_Loan");
-  EXPECT_TRUE(Class("Demo_Book").FindProperty("Anything")->object_class.empty());
+  EXPECT_TRUE(Class("Demo_Librarian").FindProperty("Anything")->object_class.empty());
   const MethodDecl& lend = *Class("Demo_Librarian").FindMethod("LEND");
   EXPECT_FALSE(lend.FindParameter("Due")->in);
   EXPECT_TRUE(lend.FindParameter("Item")->required);

@@ -39,7 +39,7 @@ class Demo_Item : Demo_Element {
    uint8 Empty[];
    uint32 Missing;
    [EmbeddedInstance ("Demo_Loan")] string LastLoan;
-   [EmbeddedObject] string Anything[];
+   [EmbeddedObject] string Nothing[];
 };
 
 class Demo_Book : Demo_Item {
@@ -64,6 +64,7 @@ class Demo_Holds {
 
 class Demo_Librarian : Demo_Element {
    [Key] string Name;
+   [EmbeddedObject] string Anything[];
 
    [Description ("Lends an item.")]
    uint32 Lend(
@@ -170,7 +171,7 @@ class BookProvider final : public Provider {
     i.Add("Printed", Value(Datetime::Timestamp(1'000'000'000'000'000, 60)));
     i.Add("LoanTime", Value(Datetime::Interval(15'000'000))).Add("Weight", Value(1.5)).Add("Rating", Value(4.0f));
     i.Add("Serial", Value(uint64_t{18446744073709551615ull})).Add("Notes", Value("")).Add("LastLoan", Value(loan));
-    i.Add("Empty", Value::Array(std::vector<uint8_t>{})).Add("Anything", Value::Array(std::vector<Instance>{older, loan}));
+    i.Add("Empty", Value::Array(std::vector<uint8_t>{}));
     return i;
   }
 
@@ -181,7 +182,9 @@ class LibrarianProvider final : public Provider {
  public:
   explicit LibrarianProvider(DemoServer& server) : server_(server) {}
   Status Enumerate(const RequestContext&, const InstanceSink& sink) override {
-    sink(Instance("Demo_Librarian").Add("Name", Value("Ada")));
+    Instance ada("Demo_Librarian");
+    ada.Add("Name", Value("Ada")).Add("Anything", Value::Array(std::vector<Instance>{Instance("Demo_Loan"), Instance("Demo_Loan")}));
+    sink(std::move(ada));
     return {};
   }
   Task<Result<MethodResult>> Invoke(MethodCall call) override {
