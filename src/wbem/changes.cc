@@ -115,7 +115,8 @@ Task<CimStatus> OperationCore::SetProperty(Job& job) const {
   const ClassDecl* cls = schema_.Find(request.ns, request.target.class_name);
   const PropertyDecl* property = cls->FindProperty(request.name);
   if (!property)
-    co_return CimStatus(CimCode::kNoSuchProperty, fmt::format("class {} has no property '{}'", cls->name, request.name));
+    co_return CimStatus(CimCode::kNoSuchProperty,
+                        fmt::format("class {} has no property '{}'", cls->name, request.name));
   Result<Value> value = Coercion(schema_, request.ns).ToDeclared(*property, request.value, false);
   if (!value.ok()) co_return CimStatus(CimCode::kTypeMismatch, value.status().message());
   Found found;
@@ -140,7 +141,8 @@ CimStatus OperationCore::TypeArguments(const Job& job, const MethodDecl& method,
     if (std::any_of(typed.begin(), typed.end(), [&](auto& t) { return t.name == declared->name; }))
       return {CimCode::kInvalidParameter, fmt::format("parameter '{}' is given twice", declared->name)};
     if (!declared->in && !argument.value.is_null())
-      return {CimCode::kInvalidParameter, fmt::format("parameter '{}' of {} is not an input", declared->name, method.name)};
+      return {CimCode::kInvalidParameter,
+              fmt::format("parameter '{}' of {} is not an input", declared->name, method.name)};
     Result<Value> value = coercion.ToDeclared(*declared, argument.value, argument.typed);
     if (!value.ok()) {
       if (declared->type == CimType::kReference || declared->type == CimType::kInstance) refused = declared;
@@ -158,7 +160,8 @@ Status TypeResult(const MethodDecl& method, MethodResult& result) {
   LS_ASSIGN_OR_RETURN(result.return_value, result.return_value.ConvertTo(method.type, false));
   for (Property& out : result.out) {
     const ParameterDecl* declared = method.FindParameter(out.name);
-    if (!declared || !declared->out) return Internal(fmt::format("{} has no out parameter '{}'", method.name, out.name));
+    if (!declared || !declared->out)
+      return Internal(fmt::format("{} has no out parameter '{}'", method.name, out.name));
     LS_ASSIGN_OR_RETURN(out.value, out.value.ConvertTo(declared->type, declared->array));
   }
   return {};
@@ -179,7 +182,8 @@ Task<CimStatus> OperationCore::InvokeMethod(Job& job) const {
     if (!status.ok()) co_return status;
   } else if (!method->is_static) {
     co_return CimStatus(CimCode::kInvalidParameter,
-                        fmt::format("method {} is called on an instance of {}, not on the class", method->name, cls->name));
+                        fmt::format("method {} is called on an instance of {}, not on the class", method->name,
+                                    cls->name));
   } else if (found.entry) {
     found.context = ContextFor(job, *found.entry, request.ns);
     found.path = request.target;
@@ -190,7 +194,8 @@ Task<CimStatus> OperationCore::InvokeMethod(Job& job) const {
   const ParameterDecl* refused = nullptr;
   CimStatus status = TypeArguments(job, *method, call.in, refused);
   std::optional<MethodResult> refusal;
-  if (refused) refusal = found.entry->provider->RefuseParameter(found.context, *method, InvalidArgument(status.message));
+  if (refused)
+    refusal = found.entry->provider->RefuseParameter(found.context, *method, InvalidArgument(status.message));
   if (!status.ok() && !refusal) co_return status;
   Result<MethodResult> result{MethodResult{}};
   if (refusal) {

@@ -22,7 +22,8 @@ class PairAssociation final : public Provider {
     const Value* left = path.Key(left_role_);
     const Value* right = path.Key(right_role_);
     if (!left || !right || !left->AsReference() || !right->AsReference())
-      return InvalidArgument(fmt::format("{}: keys {} and {} are references", path.ToString(), left_role_, right_role_));
+      return InvalidArgument(fmt::format("{}: keys {} and {} are references", path.ToString(), left_role_,
+                                         right_role_));
     std::optional<Instance> found;
     const Status status = source_(left->AsReference(), [&](Pair pair) {
       Localize(context, pair);
@@ -127,7 +128,8 @@ std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string
 Status ProviderRegistry::Add(std::string_view ns, std::string_view class_name, std::shared_ptr<Provider> provider) {
   const ClassDecl* cls = schema_.Find(ns, class_name);
   if (!cls) return NotFound(fmt::format("no class {} is declared in namespace {}", class_name, ns));
-  if (cls->abstract) return InvalidArgument(fmt::format("class {} is abstract: it has no instances to provide", cls->name));
+  if (cls->abstract)
+    return InvalidArgument(fmt::format("class {} is abstract: it has no instances to provide", cls->name));
   ByClass& classes = namespaces_[std::string(ns)];
   if (!classes.emplace(cls->name, Entry{cls, std::move(provider)}).second)
     return AlreadyExists(fmt::format("class {} has a provider in namespace {} already", cls->name, ns));

@@ -1,14 +1,14 @@
 // Providers: the code behind a class. One provider serves one class in one namespace (exactly that class: the operation
 // core asks the providers of subclasses itself). The core checks everything that the schema can tell before a provider
-// is called: namespace, class, key names, parameter names and types, property names and types; and it does the filtering
-// by property list, role and class afterwards.
+// is called: namespace, class, key names, parameter names and types, property names and types; and it does the
+// filtering by property list, role and class afterwards.
 //
-// Everything runs on the loop of the CIM server. Reads answer synchronously, object by object, so that a reply never has
-// to be held as a whole; what changes something, or calls a method, is a coroutine and may take long.
+// Everything runs on the loop of the CIM server. Reads answer synchronously, object by object, so that a reply never
+// has to be held as a whole; what changes something, or calls a method, is a coroutine and may take long.
 //
-// Errors: a provider returns a Status; its sentence is what the client sees. invalid-argument becomes CIM_ERR_INVALID_
-// PARAMETER (4), not-found 6, not-supported 7, already-exists 11, permission-denied 2, everything else CIM_ERR_FAILED (1)
-// (DSP0200 5.3). A method's own failures are its return value, not errors.
+// Errors: a provider returns a Status; its sentence is what the client sees. invalid-argument becomes
+// CIM_ERR_INVALID_PARAMETER (4), not-found 6, not-supported 7, already-exists 11, permission-denied 2, everything else
+// CIM_ERR_FAILED (1) (DSP0200 5.3). A method's own failures are its return value, not errors.
 #pragma once
 
 #include <functional>
@@ -46,8 +46,8 @@ struct MethodCall {
   RequestContext context;
   ObjectPath object;  // without keys when the method is called on the class (then it is static)
   const MethodDecl* method = nullptr;
-  // Typed as declared; only those that were sent; names spelled as declared. Whether a parameter with qualifier Required
-  // is missing is the provider's to say, since the model has return values for that.
+  // Typed as declared; only those that were sent; names spelled as declared. Whether a parameter with qualifier
+  // Required is missing is the provider's to say, since the model has return values for that.
   std::vector<Property> in;
 
   // The parameter as it was sent; NULL when it was not.
