@@ -1,0 +1,194 @@
+// The associations that have no content of their own: each is a walk over control's views that gives pairs of paths.
+// Where there may be many pairs, an end that is asked about narrows the walk to the volume or job concerned.
+#include "smis/aspects.h"
+#include "smis/pool_space.h"
+#include "smis/providers.h"
+
+namespace lockstep::smis {
+
+using wbem::ObjectPath;
+using wbem::Pair;
+using wbem::PairSink;
+using wbem::Value;
+
+namespace {
+
+using Walk = void (*)(const Face& face, const ObjectPath* end, const PairSink& sink);
+
+// The volumes to look at: the one that `end` names, or all when it names something else.
+std::vector<control::VolumeView> VolumesFor(const Face& face, const ObjectPath* end) {
+  if (end && wbem::NameEquals(end->class_name, kVolumeClass)) {
+    std::optional<catalog::VolumeId> id = face.paths.AsVolume(*end);
+    Result<control::VolumeView> view = id ? face.control.Volume(*id) : Result<control::VolumeView>(NotFound("gone"));
+    if (!view.ok()) return {};
+    return {*view};
+  }
+  return face.control.Volumes();
+}
+
+void HostedService(const Face& face, const ObjectPath*, const PairSink& sink) {
+  if (sink({face.paths.System(), face.paths.ReplicationService(), {}})) {
+    sink({face.paths.System(), face.paths.StorageService(), {}});
+  }
+}
+
+void HostedStoragePool(const Face& face, const ObjectPath*, const PairSink& sink) {
+  if (!sink({face.paths.System(), face.paths.PrimordialPool(), {}})) return;
+  for (const control::PoolView& pool : face.control.Pools()) {
+    if (!sink({face.paths.System(), face.paths.Pool(pool.record.id), {}})) return;
+  }
+}
+
+void SystemDevice(const Face& face, const ObjectPath* end, const PairSink& sink) {
+  for (const control::VolumeView& volume : VolumesFor(face, end)) {
+    if (!sink({face.paths.System(), face.paths.Volume(volume.record.id), {}})) return;
+  }
+}
+
+void AllocatedFromStoragePool(const Face& face, const ObjectPath* end, const PairSink& sink) {
+  for (const control::PoolView& pool : face.control.Pools()) {
+    Pair pair{face.paths.PrimordialPool(), face.paths.Pool(pool.record.id), {}};
+    pair.properties.push_back({"SpaceConsumed", SpaceOf(face.control, pool).size});
+    if (!sink(std::move(pair))) return;
+  }
+  for (const control::VolumeView& volume : VolumesFor(face, end)) {
+    Pair pair{face.paths.Pool(volume.record.pool), face.paths.Volume(volume.record.id), {}};
+    pair.properties.push_back({"SpaceConsumed", volume.used});
+    if (!sink(std::move(pair))) return;
+  }
+}
+
+void ElementCapabilities(const Face& face, const ObjectPath*, const PairSink& sink) {
+  constexpr uint16_t kDefault = 2, kCurrent = 3;
+  const Value both = Value::Array(std::vector<uint16_t>{kDefault, kCurrent});
+  auto give = [&](ObjectPath element, ObjectPath capabilities) {
+    return sink({std::move(element), std::move(capabilities), {{"Characteristics", both}}});
+  };
+  if (!give(face.paths.ReplicationService(), ReplicationCapabilitiesPath(face))) return;
+  if (!give(face.paths.StorageService(), StorageServiceCapabilitiesPath(face))) return;
+  for (const control::PoolView& pool : face.control.Pools()) {
+    const catalog::PoolId id = pool.record.id;
+    if (!give(face.paths.Pool(id), PoolServiceCapabilitiesPath(face, id))) return;
+    if (!give(face.paths.Pool(id), StorageCapabilitiesPath(face, id))) return;
+  }
+}
+
+void ElementSettingData(const Face& face, const ObjectPath* end, const PairSink& sink) {
+  constexpr uint16_t kYes = 1;
+  for (const control::VolumeView& volume : VolumesFor(face, end)) {
+    Pair pair{face.paths.Volume(volume.record.id), face.paths.Setting(volume.record.id), {}};
+    pair.properties.push_back({"IsDefault", kYes});
+    pair.properties.push_back({"IsCurrent", kYes});
+    if (!sink(std::move(pair))) return;
+  }
+}
+
+void SettingsDefineState(const Face& face, const ObjectPath*, const PairSink& sink) {
+  for (const catalog::AspectRecord& aspect : face.control.Aspects()) {
+    for (ObjectPath& source : AspectSources(face, aspect)) {
+      if (!sink({std::move(source), face.paths.Aspect(aspect.id), {}})) return;
+    }
+  }
+}
+
+void HostedCollection(const Face& face, const ObjectPath*, const PairSink& sink) {
+  for (const catalog::GroupRecord& group : face.control.Groups()) {
+    if (!sink({face.paths.System(), face.paths.Group(group.id), {}})) return;
+  }
+}
+
+void OrderedMemberOfCollection(const Face& face, const ObjectPath*, const PairSink& sink) {
+  for (const catalog::GroupRecord& group : face.control.Groups()) {
+    uint64_t place = 0;
+    for (catalog::VolumeId member : group.members) {
+      Pair pair{face.paths.Group(group.id), face.paths.Volume(member), {}};
+      pair.properties.push_back({"AssignedSequence", ++place});
+      if (!sink(std::move(pair))) return;
+    }
+  }
+}
+
+void ServiceAffectsElement(const Face& face, const ObjectPath*, const PairSink& sink) {
+  constexpr uint16_t kManages = 5;
+  for (const catalog::GroupRecord& group : face.control.Groups()) {
+    Pair pair{face.paths.Group(group.id), face.paths.ReplicationService(), {}};
+    pair.properties.push_back({"ElementEffects", Value::Array(std::vector<uint16_t>{kManages})});
+    if (!sink(std::move(pair))) return;
+  }
+}
+
+void OwningJobElement(const Face& face, const ObjectPath*, const PairSink& sink) {
+  for (const catalog::JobRecord& job : face.control.Jobs()) {
+    if (!sink({face.paths.ReplicationService(), face.paths.Job(job.id), {}})) return;
+  }
+}
+
+// What a job works on, as far as it is still there. Of volumes only the targets: clients take the first volume that they
+// find here for the replica that the job made.
+std::vector<ObjectPath> AffectedBy(const Face& face, const catalog::JobRecord& job) {
+  std::vector<ObjectPath> elements;
+  for (catalog::VolumeId volume : job.volumes) {
+    if (face.control.Volume(volume).ok()) elements.push_back(face.paths.Volume(volume));
+  }
+  for (catalog::GroupId group : job.groups) {
+    if (face.control.Group(group).ok()) elements.push_back(face.paths.Group(group));
+  }
+  for (catalog::RelationshipId id : job.relationships) {
+    Result<control::RelationshipView> view = face.control.Relationship(id);
+    if (view.ok()) elements.push_back(face.paths.Relationship(view->record));
+  }
+  Result<control::GroupRelationshipView> group = face.control.GroupRelationship(job.group_relationship);
+  if (group.ok()) elements.push_back(face.paths.GroupRelationship(group->record));
+  return elements;
+}
+
+void AffectedJobElement(const Face& face, const ObjectPath* end, const PairSink& sink) {
+  constexpr uint16_t kUnknown = 0;
+  std::optional<catalog::JobId> asked = end ? face.paths.AsJob(*end) : std::nullopt;
+  for (const catalog::JobRecord& job : face.control.Jobs()) {
+    if (asked && job.id != *asked) continue;
+    for (ObjectPath& element : AffectedBy(face, job)) {
+      Pair pair{std::move(element), face.paths.Job(job.id), {}};
+      pair.properties.push_back({"ElementEffects", Value::Array(std::vector<uint16_t>{kUnknown})});
+      if (!sink(std::move(pair))) return;
+    }
+  }
+}
+
+struct Row {
+  const char* class_name;
+  const char* left;
+  const char* right;
+  Walk walk;
+};
+
+constexpr Row kRows[] = {
+    {"Lockstep_HostedService", "Antecedent", "Dependent", HostedService},
+    {"Lockstep_HostedStoragePool", "GroupComponent", "PartComponent", HostedStoragePool},
+    {"Lockstep_SystemDevice", "GroupComponent", "PartComponent", SystemDevice},
+    {"Lockstep_AllocatedFromStoragePool", "Antecedent", "Dependent", AllocatedFromStoragePool},
+    {"Lockstep_ElementCapabilities", "ManagedElement", "Capabilities", ElementCapabilities},
+    {"Lockstep_ElementSettingData", "ManagedElement", "SettingData", ElementSettingData},
+    {kSettingsDefineStateClass, "ManagedElement", "SettingData", SettingsDefineState},
+    {"Lockstep_HostedCollection", "Antecedent", "Dependent", HostedCollection},
+    {"Lockstep_OrderedMemberOfCollection", "Collection", "Member", OrderedMemberOfCollection},
+    {"Lockstep_ServiceAffectsElement", "AffectedElement", "AffectingElement", ServiceAffectsElement},
+    {"Lockstep_OwningJobElement", "OwningElement", "OwnedElement", OwningJobElement},
+    {"Lockstep_AffectedJobElement", "AffectedElement", "AffectingElement", AffectedJobElement},
+};
+
+}  // namespace
+
+std::vector<Association> MakeAssociations(FacePtr face) {
+  std::vector<Association> associations;
+  for (const Row& row : kRows) {
+    auto source = [face, walk = row.walk](const ObjectPath* end, const PairSink& sink) -> Status {
+      walk(*face, end, sink);
+      return {};
+    };
+    associations.push_back({row.class_name, wbem::MakePairAssociation(row.left, row.right, source)});
+  }
+  return associations;
+}
+
+}  // namespace lockstep::smis
