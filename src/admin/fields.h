@@ -13,8 +13,8 @@
 
 namespace lockstep::admin {
 
-// Reads from `params`, which it does not own and which must be an object. The first thing that is wrong is kept; what is
-// read after that is empty. Call Finish() before the values are used.
+// Reads from `params`, which it does not own and which must be an object. The first thing that is wrong is kept; what
+// is read after that is empty. Call Finish() before the values are used.
 class Fields {
  public:
   explicit Fields(const Json& params) : params_(params) {}

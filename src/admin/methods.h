@@ -32,8 +32,8 @@ class Context {
 
   // Tells the client something before the answer, if it keeps up with reading; otherwise it is left out.
   virtual void Emit(std::string_view method, Json params) = 0;
-  // Has `wake` called once, when the client has sent its last or the server stops; at once if that has happened. Replaces what
-  // was given before; null takes it back.
+  // Has `wake` called once, when the client has sent its last or the server stops; at once if that has happened.
+  // Replaces what was given before; null takes it back.
   virtual void OnEnd(std::function<void()> wake) = 0;
   virtual bool ended() const = 0;
 

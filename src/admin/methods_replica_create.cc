@@ -35,7 +35,8 @@ Json GroupResultJson(const Control& control, const control::GroupReplicaResult& 
 }
 
 // The id of a named volume or group, when one is named.
-Result<std::optional<catalog::VolumeId>> OptionalVolume(const Control& control, const std::optional<std::string>& name) {
+Result<std::optional<catalog::VolumeId>> OptionalVolume(const Control& control,
+                                                        const std::optional<std::string>& name) {
   if (!name) return std::optional<catalog::VolumeId>();
   LS_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(control, *name));
   return std::optional(view.record.id);

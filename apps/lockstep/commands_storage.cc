@@ -1,0 +1,159 @@
+// lockstep pool, volume and export.
+#include <memory>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/lockstep/commands.h"
+#include "apps/lockstep/show.h"
+#include "base/units.h"
+
+namespace lockstep::cli {
+
+namespace {
+
+// Sizes are checked here already, so that a slip of the finger is a usage error.
+std::string CheckSize(const std::string& text) {
+  const auto size = ParseSize(text);
+  return size.ok() ? std::string() : size.status().message();
+}
+
+// Adds a command that names one object and shows the answer.
+void AddShow(CLI::App& family, Cli& cli, const std::string& kind, std::string (*show)(const Json&),
+             const std::string& example) {
+  CLI::App* command = AddCommand(family, "show", "Show everything about one " + kind, example);
+  auto name = std::make_shared<std::string>();
+  command->add_option(kind, *name, "Name or id")->required();
+  command->callback([&cli, kind, name, show] { cli.Run(kind + ".show", {{kind, *name}}, show); });
+}
+
+}  // namespace
+
+void AddPoolCommands(CLI::App& app, Cli& cli) {
+  CLI::App* pool = AddFamily(app, "pool", "Storage that volumes are drawn from");
+
+  CLI::App* create = AddCommand(*pool, "create", "Make a pool on a new file or a whole block device",
+                                "  lockstep pool create main /srv/lockstep/main.pool --size 100G\n"
+                                "  lockstep pool create fast /dev/nvme1n1");
+  struct Create {
+    std::string name, path, size;
+  };
+  auto made = std::make_shared<Create>();
+  create->add_option("name", made->name, "Name of the pool")->required();
+  create->add_option("path", made->path, "Block device, or file")->required();
+  create->add_option("--size", made->size, "Make the file with this size; without it what is there is taken whole")
+      ->check(CheckSize);
+  create->callback([&cli, made] {
+    Json params = {{"name", made->name}, {"path", made->path}};
+    if (!made->size.empty()) params["size"] = made->size;
+    cli.Run("pool.create", params, ShowPool);
+  });
+
+  CLI::App* add = AddCommand(*pool, "add", "Take in a pool that exists, with its volumes, as from another machine",
+                             "  lockstep pool add old /dev/sdb");
+  auto added = std::make_shared<Create>();
+  add->add_option("name", added->name, "Name of the pool")->required();
+  add->add_option("path", added->path, "Where it is")->required();
+  add->callback([&cli, added] { cli.Run("pool.add", {{"name", added->name}, {"path", added->path}}, ShowPool); });
+
+  AddCommand(*pool, "list", "List the pools", "  lockstep pool list --json")->callback([&cli] {
+    cli.Run("pool.list", Json::object(), ShowPools);
+  });
+  AddShow(*pool, cli, "pool", ShowPool, "  lockstep pool show main");
+}
+
+void AddVolumeCommands(CLI::App& app, Cli& cli) {
+  CLI::App* volume = AddFamily(app, "volume", "Virtual disks");
+
+  CLI::App* create = AddCommand(*volume, "create", "Make one volume, or several of a kind; they take space as written",
+                                "  lockstep volume create db1 10G\n"
+                                "  lockstep volume create web 20G --pool fast --count 3      (web_1, web_2, web_3)");
+  struct Create {
+    std::string name, size, pool;
+    uint32_t count = 1;
+  };
+  auto made = std::make_shared<Create>();
+  create->add_option("name", made->name, "Name of the volume")->required();
+  create->add_option("size", made->size, "Size, as 10G or 4096 (powers of 1024)")->required()->check(CheckSize);
+  create->add_option("--pool", made->pool, "Pool to draw it from; not needed when there is only one");
+  create->add_option("--count", made->count, "How many; all or none are made")->check(CLI::Range(1, 1000));
+  create->callback([&cli, made] {
+    Json params = {{"name", made->name}, {"size", made->size}, {"count", made->count}};
+    if (!made->pool.empty()) params["pool"] = made->pool;
+    cli.Run("volume.create", params, ShowVolumes);
+  });
+
+  CLI::App* list = AddCommand(*volume, "list", "List the volumes", "  lockstep volume list --pool main");
+  auto of_pool = std::make_shared<std::string>();
+  list->add_option("--pool", *of_pool, "Only those of this pool");
+  list->callback([&cli, of_pool] {
+    cli.Run("volume.list", of_pool->empty() ? Json::object() : Json{{"pool", *of_pool}}, ShowVolumes);
+  });
+  AddShow(*volume, cli, "volume", ShowVolume, "  lockstep volume show db1");
+
+  CLI::App* remove = AddCommand(*volume, "delete", "Delete volumes with all they hold; no way back",
+                                "  lockstep volume delete db1_old db2_old");
+  auto removed = std::make_shared<std::vector<std::string>>();
+  remove->add_option("volume", *removed, "Names or ids")->required();
+  remove->callback([&cli, removed] {
+    for (const std::string& each : *removed) {
+      if (!cli.Run("volume.delete", {{"volume", each}}, ShowNothing)) return;
+    }
+  });
+
+  CLI::App* resize = AddCommand(*volume, "resize", "Make a volume larger", "  lockstep volume resize db1 20G");
+  auto resized = std::make_shared<Create>();
+  resize->add_option("volume", resized->name, "Name or id")->required();
+  resize->add_option("size", resized->size, "The new size")->required()->check(CheckSize);
+  resize->callback([&cli, resized] {
+    cli.Run("volume.resize", {{"volume", resized->name}, {"size", resized->size}}, ShowVolume);
+  });
+
+  CLI::App* rename =
+      AddCommand(*volume, "rename", "Give a volume another name", "  lockstep volume rename db1 db_main");
+  auto names = std::make_shared<std::pair<std::string, std::string>>();
+  rename->add_option("volume", names->first, "Name or id")->required();
+  rename->add_option("name", names->second, "The new name")->required();
+  rename->callback([&cli, names] {
+    cli.Run("volume.rename", {{"volume", names->first}, {"name", names->second}}, ShowVolume);
+  });
+}
+
+void AddExportCommands(CLI::App& app, Cli& cli) {
+  CLI::App* family = AddFamily(app, "export", "Volumes that NBD clients can reach");
+
+  CLI::App* create = AddCommand(*family, "create", "Serve a volume over NBD",
+                                "  lockstep export create db1\n"
+                                "  lockstep export create db1_snap --name backup --read-only");
+  struct Create {
+    std::string volume, name;
+    bool read_only = false;
+  };
+  auto made = std::make_shared<Create>();
+  create->add_option("volume", made->volume, "Name or id")->required();
+  create->add_option("--name", made->name, "Name that clients ask for; the volume's by default");
+  create->add_flag("--read-only", made->read_only, "Refuse writes");
+  create->callback([&cli, made] {
+    Json params = {{"volume", made->volume}, {"read_only", made->read_only}};
+    if (!made->name.empty()) params["name"] = made->name;
+    cli.Run("export.create", params, ShowExport);
+  });
+
+  AddCommand(*family, "list", "List the exports", "  lockstep export list")->callback([&cli] {
+    cli.Run("export.list", Json::object(), ShowExports);
+  });
+  AddShow(*family, cli, "export", ShowExport, "  lockstep export show db1");
+
+  CLI::App* remove = AddCommand(*family, "delete", "Serve a volume no longer; the volume stays",
+                                "  lockstep export delete db1\n"
+                                "  lockstep export delete db1 --force        (disconnects its clients)");
+  auto name = std::make_shared<std::string>();
+  auto force = std::make_shared<bool>(false);
+  remove->add_option("export", *name, "Name or id")->required();
+  remove->add_flag("--force", *force, "Even while clients are connected");
+  remove->callback([&cli, name, force] {
+    cli.Run("export.delete", {{"export", *name}, {"force", *force}}, ShowNothing);
+  });
+}
+
+}  // namespace lockstep::cli

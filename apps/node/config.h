@@ -1,0 +1,47 @@
+// The settings of one node, and the file that they are read from: TOML 1.0 (https://toml.io). What a setting means to
+// the person who sets it is said in packaging/lockstep.conf.sample; a unit test holds the two together.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "io/net.h"
+
+namespace lockstep::node {
+
+// Value type. A default one is what an empty file gives.
+struct Config {
+  // One network face. Every endpoint must be loopback unless allow_remote; an empty list switches the face off.
+  struct Face {
+    std::vector<io::Endpoint> listen;
+    bool allow_remote = false;
+    uint32_t connections_max = 0;  // refused beyond that; at least 1
+  };
+
+  std::string name;  // of the node, for people; empty: the host's name, or the node's id where there is none
+  std::string data_directory = "/var/lib/lockstep";
+  std::string schema_directory;  // of the MOF files; empty: lockstepd looks where it was installed
+  LogLevel log_level = LogLevel::kInfo;
+  std::string admin_socket = "/run/lockstep/admin.sock";  // empty: no local management
+  Face nbd;
+  Face cim;
+
+  Config();
+};
+
+// Reads `text`. Unknown sections and settings, wrong types and values out of range are invalid-argument; the message
+// begins with "<file>:<line>: " and says what would be right. What is not set keeps its default.
+Result<Config> ParseConfig(std::string_view text, std::string_view file);
+
+// "debug", "info", "warn", "error". invalid-argument otherwise.
+Result<LogLevel> ParseLogLevel(std::string_view text);
+
+// What a face that is reachable from elsewhere must have been allowed to do: invalid-argument names the endpoint and
+// the setting when `face` lists one beyond loopback without allow_remote. `name` is the section, "nbd" or "cim".
+Status CheckFace(std::string_view name, const Config::Face& face);
+
+}  // namespace lockstep::node
