@@ -98,15 +98,18 @@ std::optional<HttpRefusal> CheckHttp(const HttpRequest& request) {
   if (request.method != "POST" && request.method != "M-POST") return HttpRefusal{405, "", "POST and M-POST are served"};
   if (request.version >= 11 && !request.Find("Host")) return Detail("the header Host is missing");
   const std::string* encoding = request.Find("Content-Encoding");
-  if (encoding && !NameEquals(Trim(*encoding), "identity")) return Detail("Content-Encoding other than identity is refused");
+  if (encoding && !NameEquals(Trim(*encoding), "identity"))
+    return Detail("Content-Encoding other than identity is refused");
   return CheckContentType(request);
 }
 
 std::optional<HttpRefusal> CheckCimHeaders(const CimHeaders& headers) {
-  if (headers.Find("CIMBatch")) return HttpRefusal{501, "multiple-requests-unsupported", "requests are sent one by one"};
+  if (headers.Find("CIMBatch"))
+    return HttpRefusal{501, "multiple-requests-unsupported", "requests are sent one by one"};
   const std::string* operation = headers.Find("CIMOperation");
   if (!operation) return Detail("the header CIMOperation is missing");
-  if (!NameEquals(Trim(*operation), "MethodCall")) return HttpRefusal{400, "unsupported-operation", "CIMOperation is MethodCall"};
+  if (!NameEquals(Trim(*operation), "MethodCall"))
+    return HttpRefusal{400, "unsupported-operation", "CIMOperation is MethodCall"};
   const std::string* version = headers.Find("CIMProtocolVersion");
   if (version && !Trim(*version).starts_with("1."))
     return HttpRefusal{501, "unsupported-protocol-version", "CIMProtocolVersion 1.x is spoken here"};
@@ -118,7 +121,8 @@ std::optional<HttpRefusal> CheckCimHeaders(const CimHeaders& headers) {
 std::optional<HttpRefusal> CompareWithBody(const CimHeaders& headers, const CimXmlRequest& message) {
   const std::string method = PercentDecoded(Trim(*headers.Find("CIMMethod")));
   if (method != message.call)
-    return Mismatch(fmt::format("CIMMethod is {}, the message calls {}", method.substr(0, 64), message.call.substr(0, 64)));
+    return Mismatch(fmt::format("CIMMethod is {}, the message calls {}", method.substr(0, 64),
+                                message.call.substr(0, 64)));
   const std::string* version = headers.Find("CIMProtocolVersion");
   if (version && Trim(*version) != message.protocol_version)
     return Mismatch("CIMProtocolVersion differs from the message's PROTOCOLVERSION");

@@ -1,5 +1,5 @@
-// CIM-XML over HTTP (DSP0200 6 and 7): checks the headers of a request against its body, has the operation performed and
-// makes the reply. Knows nothing of connections.
+// CIM-XML over HTTP (DSP0200 6 and 7): checks the headers of a request against its body, has the operation performed
+// and makes the reply. Knows nothing of connections.
 #pragma once
 
 #include <string>

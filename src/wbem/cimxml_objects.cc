@@ -127,7 +127,8 @@ Result<pugi::xml_node> ParseXmlDocument(std::string_view text, std::string_view 
   constexpr unsigned kFlags = pugi::parse_default | pugi::parse_ws_pcdata_single;
   const pugi::xml_parse_result parsed = document.load_buffer(text.data(), text.size(), kFlags, pugi::encoding_utf8);
   if (!parsed)
-    return InvalidArgument(fmt::format("the XML is not well formed at byte {}: {}", parsed.offset, parsed.description()));
+    return InvalidArgument(fmt::format("the XML is not well formed at byte {}: {}", parsed.offset,
+                                       parsed.description()));
   const pugi::xml_node element = document.document_element();
   if (!IsElement(element, root)) return ProtocolError(fmt::format("the outermost element is not {}", root));
   return element;

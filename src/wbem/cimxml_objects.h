@@ -13,8 +13,8 @@
 
 namespace lockstep::wbem {
 
-// Checks UTF-8, shape and limits, and builds the tree. invalid-argument: not well formed; too-large: beyond the limits of
-// CheckXml; protocol: not UTF-8, or the outermost element is not `root`.
+// Checks UTF-8, shape and limits, and builds the tree. invalid-argument: not well formed; too-large: beyond the limits
+// of CheckXml; protocol: not UTF-8, or the outermost element is not `root`.
 Result<pugi::xml_node> ParseXmlDocument(std::string_view text, std::string_view root, pugi::xml_document& document);
 
 // An INSTANCE element as text: how DSP0201 writes embedded instances. Embedded instances within it stay text (strings):

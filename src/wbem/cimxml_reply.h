@@ -1,6 +1,6 @@
 // Writes a CIM-XML response message (DSP0201 5.4.2), piece by piece, by appending text. The form is the one that stock
-// clients accept, wbemcli's hand-written reader among them: literal UTF-8, no comments, no CDATA, no empty-element tags for
-// elements that can have content, no VALUE.NULL, no elements within ERROR.
+// clients accept, wbemcli's hand-written reader among them: literal UTF-8, no comments, no CDATA, no empty-element tags
+// for elements that can have content, no VALUE.NULL, no elements within ERROR.
 #pragma once
 
 #include <string>

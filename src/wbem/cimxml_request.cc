@@ -111,7 +111,8 @@ CimStatus ReadIntrinsicParameters(pugi::xml_node first, const OperationSpec& spe
   }
   for (size_t i = 0; i < given.size(); ++i)
     if (spec.parameters[i].required && !given[i])
-      return {CimCode::kInvalidParameter, fmt::format("{}: parameter {} is missing", spec.name, spec.parameters[i].name)};
+      return {CimCode::kInvalidParameter,
+              fmt::format("{}: parameter {} is missing", spec.name, spec.parameters[i].name)};
   return {};
 }
 
@@ -119,7 +120,8 @@ Result<Argument> ReadArgument(pugi::xml_node node) {
   Argument argument;
   LS_ASSIGN_OR_RETURN(argument.name, RequiredAttribute(node, "NAME"));
   // wbemcli sends no PARAMTYPE, and TYPE is what some old clients call it.
-  const pugi::xml_attribute type_name = node.attribute("PARAMTYPE") ? node.attribute("PARAMTYPE") : node.attribute("TYPE");
+  const pugi::xml_attribute paramtype = node.attribute("PARAMTYPE");
+  const pugi::xml_attribute type_name = paramtype ? paramtype : node.attribute("TYPE");
   std::optional<CimType> type;
   if (type_name) {
     type = ParseTypeName(type_name.value());
@@ -214,7 +216,8 @@ std::optional<HttpRefusal> DecodeCimXml(std::string_view body, CimXmlRequest& re
   request.protocol_version = message.attribute("PROTOCOLVERSION").value();
   const pugi::xml_node kind = FirstElement(message);
   // CIMBatch would have been refused before; without it the header and the body disagree (DSP0200 6.2.7).
-  if (IsElement(kind, "MULTIREQ")) return HttpRefusal{400, "header-mismatch", "MULTIREQ needs CIMBatch, which is refused"};
+  if (IsElement(kind, "MULTIREQ"))
+    return HttpRefusal{400, "header-mismatch", "MULTIREQ needs CIMBatch, which is refused"};
   const pugi::xml_node call = FirstElement(kind);
   if (!IsElement(kind, "SIMPLEREQ") || NextElement(kind) || !call || NextElement(call))
     return NotValid("MESSAGE holds one SIMPLEREQ with one call");

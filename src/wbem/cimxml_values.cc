@@ -125,8 +125,8 @@ void AppendProperty(std::string& out, const TypedElement& declared, const Value&
   else AppendAttribute(out, "TYPE", TypeName(declared.type));
   if (declared.array_size) AppendAttribute(out, "ARRAYSIZE", std::to_string(*declared.array_size));
   out += extra;
-  // wbemcli's reader knows this attribute on PROPERTY only and gives up on PROPERTY.ARRAY with it, so an array carries it
-  // only where there is something to decode.
+  // wbemcli's reader knows this attribute on PROPERTY only and gives up on PROPERTY.ARRAY with it, so an array carries
+  // it only where there is something to decode.
   const Value::Elements* elements = value.AsArray();
   if (declared.type == CimType::kInstance && (!declared.array || (elements && !elements->empty())))
     out += declared.object_class.empty() ? " EmbeddedObject=\"object\"" : " EmbeddedObject=\"instance\"";

@@ -108,7 +108,8 @@ Result<ObjectPath> Coercion::ToPath(ObjectPath path) const {
   if (path.keys.size() == 1 && path.keys[0].name.empty() && names.size() == 1) path.keys[0].name = names[0];
   for (Property& key : path.keys) {
     const PropertyDecl* declared = cls->FindProperty(key.name);
-    if (!declared || !declared->key) return InvalidArgument(fmt::format("class {} has no key '{}'", cls->name, key.name));
+    if (!declared || !declared->key)
+      return InvalidArgument(fmt::format("class {} has no key '{}'", cls->name, key.name));
     LS_ASSIGN_OR_RETURN(key.value, ToDeclared(*declared, key.value, false));
     key.name = declared->name;
   }

@@ -15,11 +15,6 @@ constexpr int64_t kHour = 60 * kMinute;
 constexpr int64_t kDay = 24 * kHour;
 constexpr int kSign = 21;  // where "+", "-" or ":" stands
 
-int64_t DaysFromCivil(int year, unsigned month, unsigned day) {
-  using namespace std::chrono;
-  return sys_days(std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)).time_since_epoch().count();
-}
-
 // A field of the text; asterisks count as `least`. The caller has checked that there are digits or asterisks only.
 int64_t Field(std::string_view text, int from, int size, int64_t least) {
   int64_t v = 0;
@@ -99,8 +94,8 @@ Result<Datetime> Datetime::Parse(std::string_view text) {
                     std::chrono::day(static_cast<unsigned>(day));
   if (!date.ok()) return bad();
   d.offset_ = static_cast<int16_t>(sign == '-' ? -offset : offset);
-  d.us_ = DaysFromCivil(static_cast<int>(year), static_cast<unsigned>(month), static_cast<unsigned>(day)) * kDay + time -
-          d.offset_ * kMinute;
+  d.us_ = std::chrono::sys_days(date).time_since_epoch().count() * kDay;
+  d.us_ += time - d.offset_ * kMinute;
   return d;
 }
 

@@ -1,6 +1,6 @@
 // One HTTP/1.x connection of a server, without I/O: bytes in, requests out, replies in, bytes out. RFC 9112 by
-// Boost.Beast's parser; bodies with Content-Length or chunked. Requests of one connection are handled one after another,
-// so pipelined ones are answered in order.
+// Boost.Beast's parser; bodies with Content-Length or chunked. Requests of one connection are handled one after
+// another, so pipelined ones are answered in order.
 //
 //   engine.Feed(bytes);
 //   if (engine.HasRequest()) engine.Answer(Handle(engine.TakeRequest()));
@@ -49,8 +49,8 @@ class HttpConnection {
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
 
-  // Bytes from the peer, split anywhere. What the protocol or the limits refuse (400, 413, 417, 431, 505) is answered by
-  // the engine itself, which is then closing(). Ignored when closing.
+  // Bytes from the peer, split anywhere. What the protocol or the limits refuse (400, 413, 417, 431, 505) is answered
+  // by the engine itself, which is then closing(). Ignored when closing.
   void Feed(std::span<const std::byte> bytes);
   // A complete request waits. It is taken once; then nothing more is parsed until Answer.
   bool HasRequest() const;

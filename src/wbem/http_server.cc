@@ -196,8 +196,9 @@ HttpServer::~HttpServer() { LS_ASSERT(listeners_.empty() && connections_.empty()
 
 Result<io::Endpoint> HttpServer::Listen(const io::Endpoint& at) {
   if (options_.loopback_only && !at.IsLoopback())
-    return InvalidArgument(fmt::format("the CIM server listens on {} only when the configuration allows addresses other "
-                                       "than loopback, because there is no authentication", at.ToString()));
+    return InvalidArgument(fmt::format("the CIM server listens on {} only when the configuration allows addresses "
+                                       "other than loopback, because there is no authentication",
+                                       at.ToString()));
   auto listener = network_.Listen(at, [this](std::unique_ptr<io::Stream> stream) { Accept(std::move(stream)); });
   if (!listener.ok()) return listener.status().WithContext("CIM server");
   const io::Endpoint taken = (*listener)->endpoint();

@@ -32,7 +32,8 @@ void InstanceDelivery::SelectProperties(const ClassDecl& cls) {
   if (!request_.property_list && !limited) return;
   for (const auto& p : cls.properties) {
     const auto& list = request_.property_list;
-    const bool asked = !list || std::any_of(list->begin(), list->end(), [&](auto& n) { return NameEquals(n, p->name); });
+    const auto same = [&](const std::string& name) { return NameEquals(name, p->name); };
+    const bool asked = !list || std::any_of(list->begin(), list->end(), same);
     selected_.push_back(asked && (!limited || limit_->FindProperty(p->name)));
   }
 }

@@ -19,7 +19,8 @@ class InstanceDelivery {
   InstanceDelivery(const Schema& schema, const OperationRequest& request, const ClassDecl* limit)
       : schema_(schema), request_(request), limit_(limit) {}
 
-  // Fails (CIM_ERR_FAILED) when the provider broke its contract: a class or property that is not declared, a wrong type.
+  // Fails (CIM_ERR_FAILED) when the provider broke its contract: a class or property that is not declared, a wrong
+  // type.
   CimStatus Put(const RequestContext& context, Instance instance, Reply& reply);
 
  private:

@@ -268,7 +268,8 @@ Status Parser::ReadParameters(MethodDecl& method) {
     parameter.out = parameter.qualifiers.Is("Out");
     parameter.required = parameter.qualifiers.Is("Required");
     ApplyEmbedding(parameter);
-    if (method.FindParameter(parameter.name)) return lexer_.ErrorAt(at, "parameter '" + parameter.name + "' is declared twice");
+    if (method.FindParameter(parameter.name))
+      return lexer_.ErrorAt(at, "parameter '" + parameter.name + "' is declared twice");
     method.parameters.push_back(std::move(parameter));
     if (method.parameters.size() > 1024) return Error("more than 1024 parameters are refused");
     if (!At(',')) return Expect(')');

@@ -10,7 +10,8 @@
 namespace lockstep::wbem {
 namespace {
 
-bool IsWordStart(char c) { return (c & 0x80) || c == '_' || c == '$' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsWordStart(char c) { return (c & 0x80) || c == '_' || c == '$' || IsLetter(c); }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsWordPart(char c) { return IsWordStart(c) || IsDigit(c); }
 bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -57,7 +58,8 @@ Status MofLexer::SkipBlanks() {
       Advance(std::min(rest_.find('\n'), rest_.size()));
     } else if (rest_.starts_with("/*")) {
       const size_t end = rest_.find("*/", 2);
-      if (end == rest_.npos) return InvalidArgument(fmt::format("{}:{}:{}: this comment does not end", name_, line_, column_));
+      if (end == rest_.npos)
+        return InvalidArgument(fmt::format("{}:{}:{}: this comment does not end", name_, line_, column_));
       Advance(end + 2);
     } else if (rest_.starts_with("\xef\xbb\xbf") && line_ == 1 && column_ == 1) {
       rest_.remove_prefix(3);
@@ -77,7 +79,8 @@ Status MofLexer::ReadEscape(const MofToken& token, size_t& i, std::string& out) 
     ++i;
     return {};
   }
-  if (rest_[i] != 'x' && rest_[i] != 'X') return ErrorAt(token, "an escape other than \\b \\t \\n \\f \\r \\\" \\' \\\\ \\x");
+  if (rest_[i] != 'x' && rest_[i] != 'X')
+    return ErrorAt(token, "an escape other than \\b \\t \\n \\f \\r \\\" \\' \\\\ \\x");
   size_t end = ++i;
   while (end < rest_.size() && end < i + 4 && IsHex(rest_[end])) ++end;
   uint16_t unit = 0;

@@ -181,7 +181,8 @@ Result<ObjectPath> ObjectPath::Parse(std::string_view text) {
   path.class_name = text.substr(0, dot);
   const auto in_name = [](char c) { return (c & 0x80) || c == '_' || isalnum(static_cast<unsigned char>(c)); };
   if (path.class_name.empty() || !std::all_of(path.class_name.begin(), path.class_name.end(), in_name))
-    return InvalidArgument(fmt::format("'{}' is no object path; write namespace:Class.Key=\"value\"", text.substr(0, 80)));
+    return InvalidArgument(
+        fmt::format("'{}' is no object path; write namespace:Class.Key=\"value\"", text.substr(0, 80)));
   if (dot < text.size()) LS_RETURN_IF_ERROR(KeyReader(text.substr(dot + 1)).ReadAll(path.keys));
   return path;
 }

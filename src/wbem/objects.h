@@ -61,9 +61,10 @@ constexpr CimType TypeOf() {
 }  // namespace internal
 
 // A typed value: NULL, a scalar or an array of scalars. NULL, the empty string and the empty array are three different
-// things. C++ types become CIM types of the same width: Value(uint16_t{3}) is a uint16, Value("x") a string, an enum its
-// underlying type. The operation core converts numbers to the declared type where nothing is lost, so that a provider
-// may write plain numbers. References and embedded instances are shared and immutable: copying a Value is cheap.
+// things. C++ types become CIM types of the same width: Value(uint16_t{3}) is a uint16, Value("x") a string, an enum
+// its underlying type. The operation core converts numbers to the declared type where nothing is lost, so that a
+// provider may write plain numbers. References and embedded instances are shared and immutable: copying a Value is
+// cheap.
 class Value {
  public:
   using Elements = std::vector<Value>;

@@ -126,7 +126,8 @@ class Loader {
       chain.push_back(c);
       if (c->superclass.empty()) break;
       ClassDecl* parent = Find(c->superclass);
-      if (!parent) return InvalidArgument(fmt::format("class {}: its superclass {} is not declared", c->name, c->superclass));
+      if (!parent)
+        return InvalidArgument(fmt::format("class {}: its superclass {} is not declared", c->name, c->superclass));
       c->superclass = parent->name;
       c = parent;
     }
@@ -141,7 +142,8 @@ class Loader {
 
   Status CheckElement(const ClassDecl& cls, const TypedElement& e) const {
     if (e.object_class.empty() || Find(e.object_class)) return {};
-    return InvalidArgument(fmt::format("{}.{} names class {}, which is not declared", cls.name, e.name, e.object_class));
+    return InvalidArgument(fmt::format("{}.{} names class {}, which is not declared", cls.name, e.name,
+                                       e.object_class));
   }
   Status CheckClasses(const ClassDecl& cls) const {
     for (const auto& p : cls.properties) LS_RETURN_IF_ERROR(CheckElement(cls, *p));

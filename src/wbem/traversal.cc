@@ -132,7 +132,8 @@ CimStatus OperationCore::TraverseClasses(Job& job) const {
       if (WantsReferences(request.operation)) put(association);
       for (const auto& far : association->properties) {
         if (WantsReferences(request.operation) || far == near || far->type != CimType::kReference) continue;
-        const bool fits = request.result_class.empty() || schema_.IsA(request.ns, far->object_class, request.result_class);
+        const bool fits =
+            request.result_class.empty() || schema_.IsA(request.ns, far->object_class, request.result_class);
         if (fits && RoleFits(request.result_role, far->name)) put(schema_.Find(request.ns, far->object_class));
       }
     }

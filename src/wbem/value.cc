@@ -213,7 +213,8 @@ Result<Value> Value::ConvertTo(CimType type, bool array) const {
   } else if (SameText(type, type_)) {
     return Parse(type, ToText());
   }
-  return InvalidArgument(fmt::format("'{}' is a {}, not a {}", ToText().substr(0, 64), TypeName(type_), TypeName(type)));
+  return InvalidArgument(fmt::format("'{}' is a {}, not a {}", ToText().substr(0, 64), TypeName(type_),
+                                     TypeName(type)));
 }
 
 std::string Value::ToText() const {

@@ -69,7 +69,8 @@ class Checker {
   Status Content() {
     const size_t end = std::min(text_.find('<', at_), text_.size());
     if (depth_ == 0) {
-      if (!std::all_of(text_.begin() + static_cast<ptrdiff_t>(at_), text_.begin() + static_cast<ptrdiff_t>(end), IsBlank))
+      const std::string_view between = text_.substr(at_, end - at_);
+      if (!std::all_of(between.begin(), between.end(), IsBlank))
         return Wrong("text outside of any element");
     } else {
       LS_RETURN_IF_ERROR(CharacterData(at_, end));

@@ -1,5 +1,5 @@
-// A look over XML text before pugixml builds a tree of it: pugixml forgives much that XML 1.0 does not, and its tree costs
-// memory for every element. What passes here is small enough, has no document type and so no entities of its own.
+// A look over XML text before pugixml builds a tree of it: pugixml forgives much that XML 1.0 does not, and its tree
+// costs memory for every element. What passes here is small enough, has no document type and so no entities of its own.
 #pragma once
 
 #include <cstddef>

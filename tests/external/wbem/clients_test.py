@@ -18,7 +18,8 @@ HOST = None
 def make_venv(path):
     """The venv's Python with pywbem in it, or None."""
     python = os.path.join(path, "bin", "python")
-    if subprocess.run([python, "-c", "import pywbem"], capture_output=True).returncode == 0 if os.path.exists(python) else False:
+    if subprocess.run([python, "-c", "import pywbem"], capture_output=True).returncode == 0 if os.path.exists(python)
+        else False:
         return python
     steps = [[sys.executable, "-m", "venv", path], [python, "-m", "pip", "install", "-q", "pywbem"]]
     for step in steps:
@@ -40,7 +41,8 @@ class Wbemcli(unittest.TestCase):
             self.skipTest("wbemcli is not installed")
 
     def cli(self, operation, where, *more, status=0, flags=()):
-        done = subprocess.run(["wbemcli", *flags, operation, f"http://{HOST}/{where}", *more], capture_output=True, text=True,
+        done = subprocess.run(["wbemcli", *flags, operation, f"http://{HOST}/{where}", *more], capture_output=True,
+            text=True,
                               timeout=20)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done.stdout + done.stderr
@@ -56,7 +58,8 @@ class Wbemcli(unittest.TestCase):
         self.assertEqual(self.cli("ein", "root/demo:Demo_Atlas").strip(), "")
 
     def test_instances(self):
-        self.assertIn('Authors="Knuth","O\'Neil', self.cli("gi", 'root/demo:Demo_Book.Isbn="1"').replace('Authors[0]=', ''))
+        self.assertIn('Authors="Knuth","O\'Neil', self.cli("gi",
+            'root/demo:Demo_Book.Isbn="1"').replace('Authors[0]=', ''))
         self.assertIn("Cim: (6)", self.cli("gi", 'root/demo:Demo_Book.Isbn="no"', status=16))
         self.assertIn("Cim: (5)", self.cli("ei", "root/demo:No_Class", status=16))
         self.assertIn("Cim: (3)", self.cli("ecn", "root/nowhere", status=16))
@@ -96,7 +99,8 @@ class RawBytes(unittest.TestCase):
         return out
 
     def test_errors_carry_a_length_and_an_end(self):
-        for request, status in ((b"PUT /cimom HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", b"405"),
+        for request, status in ((b"PUT /cimom HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            b"405"),
                                 (b"rubbish\r\n\r\n", b"400"),
                                 (b"POST /cimom HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", b"413"),
                                 (b"POST /cimom HTTP/1.0\r\nContent-Length: 0\r\n\r\n", b"400")):
@@ -122,7 +126,8 @@ def main():
     parser.add_argument("--server", required=True)
     parser.add_argument("--venv", required=True)
     ARGS = parser.parse_args()
-    server = subprocess.Popen([ARGS.server, "tcp:127.0.0.1:0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([ARGS.server, "tcp:127.0.0.1:0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True)
     ready = server.stdout.readline().split()
     HOST = ready[1].removeprefix("tcp:")
     result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(

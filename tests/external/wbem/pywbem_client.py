@@ -4,7 +4,8 @@ import sys
 import unittest
 
 import pywbem
-from pywbem import CIMDateTime, CIMError, CIMInstance, CIMInstanceName, CIMParameter, CIMProperty, Uint8, Uint16, Uint64, Sint64
+from pywbem import CIMDateTime, CIMError, CIMInstance, CIMInstanceName, CIMParameter, CIMProperty, Uint8, Uint16,
+    Uint64, Sint64
 
 URL = sys.argv.pop()
 
@@ -75,7 +76,8 @@ class Pywbem(unittest.TestCase):
 
     def test_associations(self):
         shelf = name("Demo_Shelf", Id="A")
-        books = self.c.Associators(shelf, AssocClass="Demo_Holds", ResultClass="Demo_Book", Role="Shelf", ResultRole="Item")
+        books = self.c.Associators(shelf, AssocClass="Demo_Holds", ResultClass="Demo_Book", Role="Shelf",
+            ResultRole="Item")
         self.assertEqual(sorted(b["Isbn"] for b in books), ["1", "2"])
         self.assertEqual(len(self.c.AssociatorNames(shelf)), 2)
         for reference in self.c.References(name("Demo_Book", Isbn="1")):

@@ -18,7 +18,8 @@ const std::string kBook1 =
 const std::string kAda =
     "<INSTANCENAME CLASSNAME=\"Demo_Librarian\"><KEYBINDING NAME=\"Name\"><KEYVALUE VALUETYPE=\"string\">Ada</KEYVALUE>"
     "</KEYBINDING></INSTANCENAME>";
-const std::string kDemoNs = "<LOCALNAMESPACEPATH><NAMESPACE NAME=\"root\"/><NAMESPACE NAME=\"demo\"/></LOCALNAMESPACEPATH>";
+const std::string kDemoNs = "<LOCALNAMESPACEPATH><NAMESPACE NAME=\"root\"/><NAMESPACE "
+    "NAME=\"demo\"/></LOCALNAMESPACEPATH>";
 
 std::string Parameter(const std::string& name, const std::string& content) {
   return "<IPARAMVALUE NAME=\"" + name + "\">" + content + "</IPARAMVALUE>";
@@ -54,7 +55,8 @@ class Messages : public testing::Test {
   }
   static std::string Message(const std::string& call) {
     return std::string(kDeclaration) +
-           "<CIM CIMVERSION=\"2.0\" DTDVERSION=\"2.0\"><MESSAGE ID=\"1001\" PROTOCOLVERSION=\"1.0\"><SIMPLEREQ>" + call +
+           "<CIM CIMVERSION=\"2.0\" DTDVERSION=\"2.0\"><MESSAGE ID=\"1001\" PROTOCOLVERSION=\"1.0\"><SIMPLEREQ>"
+               + call +
            "</SIMPLEREQ></MESSAGE></CIM>";
   }
 
@@ -137,7 +139,8 @@ TEST_F(Messages, AsWbemcliSendsThemWithNewlinesAndVersions) {
 TEST_F(Messages, PropertyListAndClassOriginAreObeyed) {
   const std::string content =
       Call("GetInstance", Parameter("IncludeClassOrigin", Text("true")) + Parameter("InstanceName", kBook1) +
-                              Parameter("PropertyList", "<VALUE.ARRAY><VALUE>pages</VALUE><VALUE>nosuch</VALUE></VALUE.ARRAY>"));
+                              Parameter("PropertyList",
+                                  "<VALUE.ARRAY><VALUE>pages</VALUE><VALUE>nosuch</VALUE></VALUE.ARRAY>"));
   EXPECT_EQ(content, "<IRETURNVALUE><INSTANCE CLASSNAME=\"Demo_Book\"><PROPERTY NAME=\"Pages\" TYPE=\"uint16\" "
                      "CLASSORIGIN=\"Demo_Item\"><VALUE>100</VALUE></PROPERTY></INSTANCE></IRETURNVALUE>");
 }
@@ -156,16 +159,20 @@ TEST_F(Messages, EnumerationsOfASuperclassGiveInstancesOfSubclasses) {
 TEST_F(Messages, AssociationsAreSeenFromBothEnds) {
   const std::string book = "<INSTANCEPATH><NAMESPACEPATH><HOST>demo.example</HOST>" + kDemoNs + "</NAMESPACEPATH>";
   const std::string names = Call("AssociatorNames", Parameter("ObjectName", kBook1));
-  EXPECT_TRUE(names.starts_with("<IRETURNVALUE><OBJECTPATH>" + book + "<INSTANCENAME CLASSNAME=\"Demo_Shelf\">")) << names;
+  EXPECT_TRUE(names.starts_with("<IRETURNVALUE><OBJECTPATH>" + book + "<INSTANCENAME CLASSNAME=\"Demo_Shelf\">"))
+      << names;
   const std::string shelf = "<INSTANCENAME CLASSNAME=\"demo_shelf\"><KEYBINDING NAME=\"id\"><KEYVALUE "
                             "VALUETYPE=\"string\">A</KEYVALUE></KEYBINDING></INSTANCENAME>";
-  const std::string books = Call("Associators", Parameter("ObjectName", shelf) + ClassParameter("ResultClass", "Demo_Item") +
-                                                    Parameter("Role", Text("shelf")) + Parameter("ResultRole", Text("Item")));
+  const std::string books = Call("Associators", Parameter("ObjectName", shelf) + ClassParameter("ResultClass",
+      "Demo_Item") +
+                                                    Parameter("Role", Text("shelf")) + Parameter("ResultRole",
+                                                        Text("Item")));
   EXPECT_TRUE(Has(books, "<VALUE.OBJECTWITHPATH>") && Has(books, "Håndbog") && Has(books, "漢字 𝄞"));
   EXPECT_FALSE(Has(books, "Plain"));
   const std::string none = Call("Associators", Parameter("ObjectName", shelf) + Parameter("Role", Text("Item")));
   EXPECT_EQ(none, "<IRETURNVALUE></IRETURNVALUE>");
-  const std::string references = Call("References", Parameter("ObjectName", kBook1) + ClassParameter("ResultClass", "Demo_Holds"));
+  const std::string references = Call("References", Parameter("ObjectName", kBook1) + ClassParameter("ResultClass",
+      "Demo_Holds"));
   EXPECT_TRUE(Has(references, "<PROPERTY.REFERENCE NAME=\"Shelf\" REFERENCECLASS=\"Demo_Shelf\"><VALUE.REFERENCE>"
                               "<LOCALINSTANCEPATH>" + kDemoNs)) << references;
   EXPECT_EQ(ErrorOf(Call("AssociatorNames", Parameter("ObjectName", kBook1) + ClassParameter("AssocClass", "No"))), 4);
@@ -180,41 +187,53 @@ TEST_F(Messages, AnAssociationInstanceIsReadBackByItsReferences) {
 }
 
 TEST_F(Messages, ClassesAreShownWithQualifiersOrWithout) {
-  const std::string local = Call("GetClass", ClassParameter("ClassName", "Demo_Book") + Parameter("IncludeQualifiers", Text("false")));
-  EXPECT_EQ(local, "<IRETURNVALUE><CLASS NAME=\"Demo_Book\" SUPERCLASS=\"Demo_Item\"><METHOD NAME=\"Remove\" TYPE=\"uint32\">"
+  const std::string local = Call("GetClass", ClassParameter("ClassName", "Demo_Book") + Parameter("IncludeQualifiers",
+      Text("false")));
+  EXPECT_EQ(local, "<IRETURNVALUE><CLASS NAME=\"Demo_Book\" SUPERCLASS=\"Demo_Item\"><METHOD NAME=\"Remove\" "
+      "TYPE=\"uint32\">"
                    "<PARAMETER NAME=\"Force\" TYPE=\"boolean\"></PARAMETER></METHOD></CLASS></IRETURNVALUE>");
-  const std::string all = Call("GetClass", ClassParameter("ClassName", "Demo_Book") + Parameter("LocalOnly", Text("false")) +
+  const std::string all = Call("GetClass", ClassParameter("ClassName", "Demo_Book") + Parameter("LocalOnly",
+      Text("false")) +
                                                Parameter("IncludeClassOrigin", Text("true")));
-  EXPECT_TRUE(Has(all, "<PROPERTY NAME=\"Isbn\" TYPE=\"string\" CLASSORIGIN=\"Demo_Item\" PROPAGATED=\"true\"><QUALIFIER "
+  EXPECT_TRUE(Has(all, "<PROPERTY NAME=\"Isbn\" TYPE=\"string\" CLASSORIGIN=\"Demo_Item\" "
+      "PROPAGATED=\"true\"><QUALIFIER "
                        "NAME=\"Key\" TYPE=\"boolean\" OVERRIDABLE=\"false\"><VALUE>TRUE</VALUE></QUALIFIER>")) << all;
   const std::string roots = Call("EnumerateClassNames", "");
   EXPECT_TRUE(Has(roots, "<CLASSNAME NAME=\"Demo_Element\"/>") && !Has(roots, "Demo_Book"));
   EXPECT_TRUE(Has(Call("EnumerateClassNames", Parameter("DeepInheritance", Text("TRUE"))), "Demo_Book"));
   EXPECT_TRUE(Has(Call("EnumerateClasses", ClassParameter("ClassName", "Demo_Item")), "<CLASS NAME=\"Demo_Book\""));
-  EXPECT_TRUE(Has(Call("AssociatorNames", ClassParameter("ObjectName", "Demo_Book")), "<CLASSNAME NAME=\"Demo_Shelf\"/>"));
+  EXPECT_TRUE(Has(Call("AssociatorNames", ClassParameter("ObjectName", "Demo_Book")),
+      "<CLASSNAME NAME=\"Demo_Shelf\"/>"));
 }
 
 TEST_F(Messages, MethodsTakeUntypedParametersFromWbemcli) {
   const std::string content = Invoke("Lend", kAda, "<PARAMVALUE NAME=\"Days\"><VALUE>3</VALUE></PARAMVALUE><PARAMVALUE "
                                      "NAME=\"Item\"><VALUE.REFERENCE>" + kBook1 + "</VALUE.REFERENCE></PARAMVALUE>");
-  EXPECT_TRUE(content.starts_with("<RETURNVALUE PARAMTYPE=\"uint32\"><VALUE>0</VALUE></RETURNVALUE><PARAMVALUE NAME=\"Due\" "
-                                  "PARAMTYPE=\"datetime\"><VALUE>00000003000000.000000:000</VALUE></PARAMVALUE>")) << content;
+  EXPECT_TRUE(content.starts_with("<RETURNVALUE PARAMTYPE=\"uint32\"><VALUE>0</VALUE></RETURNVALUE><PARAMVALUE "
+      "NAME=\"Due\" "
+                                  "PARAMTYPE=\"datetime\"><VALUE>00000003000000.000000:000</VALUE></PARAMVALUE>"))
+                                      << content;
   EXPECT_TRUE(Has(content, "<PARAMVALUE NAME=\"Loan\" PARAMTYPE=\"string\" EmbeddedObject=\"instance\">"));
-  EXPECT_TRUE(Has(Invoke("Lend", kAda, "<PARAMVALUE NAME=\"Item\" PARAMTYPE=\"reference\"></PARAMVALUE>"), "<VALUE>5</VALUE>"));
+  EXPECT_TRUE(Has(Invoke("Lend", kAda, "<PARAMVALUE NAME=\"Item\" PARAMTYPE=\"reference\"></PARAMVALUE>"),
+      "<VALUE>5</VALUE>"));
 }
 
 TEST_F(Messages, EmbeddedInstancesAreTakenInEveryNotation) {
-  const std::string xml = "&lt;INSTANCE CLASSNAME=\"demo_loan\"&gt;&lt;PROPERTY NAME=\"days\" TYPE=\"uint16\"&gt;&lt;VALUE&gt;9"
+  const std::string xml = "&lt;INSTANCE CLASSNAME=\"demo_loan\"&gt;&lt;PROPERTY NAME=\"days\" "
+      "TYPE=\"uint16\"&gt;&lt;VALUE&gt;9"
                           "&lt;/VALUE&gt;&lt;/PROPERTY&gt;&lt;/INSTANCE&gt;";
-  const std::string cdata = "<![CDATA[<INSTANCE CLASSNAME=\"Demo_Loan\"><PROPERTY NAME=\"Days\" TYPE=\"uint16\"><VALUE>9</VALUE>"
+  const std::string cdata = "<![CDATA[<INSTANCE CLASSNAME=\"Demo_Loan\"><PROPERTY NAME=\"Days\" "
+      "TYPE=\"uint16\"><VALUE>9</VALUE>"
                             "</PROPERTY></INSTANCE>]]>";
   const std::string mof = "instance of Demo_Loan { Days = 9; };";
   for (const std::string& text : {xml, cdata, mof})
     for (const char* attributes : {"", " PARAMTYPE=\"string\"", " PARAMTYPE=\"string\" EmbeddedObject=\"instance\"",
                                    " PARAMTYPE=\"string\" EMBEDDEDOBJECT=\"instance\""}) {
       const std::string content =
-          Invoke("Echo", kAda, std::string("<PARAMVALUE NAME=\"Loan\"") + attributes + ">" + Text(text) + "</PARAMVALUE>");
-      EXPECT_TRUE(Has(content, "&lt;PROPERTY NAME=&quot;Days&quot; TYPE=&quot;uint16&quot;&gt;&lt;VALUE&gt;9")) << content;
+          Invoke("Echo", kAda, std::string("<PARAMVALUE NAME=\"Loan\"") + attributes + ">" + Text(text)
+              + "</PARAMVALUE>");
+      EXPECT_TRUE(Has(content, "&lt;PROPERTY NAME=&quot;Days&quot; TYPE=&quot;uint16&quot;&gt;&lt;VALUE&gt;9"))
+          << content;
     }
 }
 
@@ -228,15 +247,19 @@ TEST_F(Messages, MethodCallsThatCannotBeAreRefused) {
   EXPECT_EQ(lend("<PARAMVALUE NAME=\"Days\"><VALUE.ARRAY><VALUE>1</VALUE></VALUE.ARRAY></PARAMVALUE>"), 4);
   EXPECT_EQ(lend("<PARAMVALUE NAME=\"Item\"><VALUE.REFERENCE>" + kAda + "</VALUE.REFERENCE></PARAMVALUE>"), 4);
   EXPECT_EQ(lend("<PARAMVALUE NAME=\"Due\"><VALUE>00000003000000.000000:000</VALUE></PARAMVALUE>"), 4);
-  EXPECT_EQ(ErrorOf(Invoke("Echo", kAda, "<PARAMVALUE NAME=\"Loan\"><VALUE>instance of Demo_Loan { X = 1; };</VALUE></PARAMVALUE>")), 4);
-  EXPECT_EQ(ErrorOf(Invoke("Echo", kAda, "<PARAMVALUE NAME=\"Loan\"><VALUE>instance of Demo_Shelf { };</VALUE></PARAMVALUE>")), 4);
+  EXPECT_EQ(ErrorOf(Invoke("Echo", kAda, "<PARAMVALUE NAME=\"Loan\"><VALUE>instance of Demo_Loan { X = 1; "
+      "};</VALUE></PARAMVALUE>")), 4);
+  EXPECT_EQ(ErrorOf(Invoke("Echo", kAda, "<PARAMVALUE NAME=\"Loan\"><VALUE>instance of Demo_Shelf { "
+      "};</VALUE></PARAMVALUE>")), 4);
 }
 
 TEST_F(Messages, ModifyChangesWhatDiffersAndNothingElse) {
   const std::string pages = "<PROPERTY NAME=\"Pages\" TYPE=\"uint16\"><VALUE>7</VALUE></PROPERTY>";
   const auto modify = [&](const std::string& properties, const std::string& more = "") {
-    return Call("ModifyInstance", Parameter("ModifiedInstance", "<VALUE.NAMEDINSTANCE>" + kBook1 + "<INSTANCE CLASSNAME=\"Demo_Book\">" +
-                                                                    properties + "</INSTANCE></VALUE.NAMEDINSTANCE>") + more);
+    return Call("ModifyInstance", Parameter("ModifiedInstance", "<VALUE.NAMEDINSTANCE>" + kBook1
+        + "<INSTANCE CLASSNAME=\"Demo_Book\">" +
+                                                                    properties + "</INSTANCE></VALUE.NAMEDINSTANCE>")
+                                                                        + more);
   };
   EXPECT_EQ(modify(pages), "");
   EXPECT_EQ(server_.books["1"].pages, 7);
@@ -255,13 +278,15 @@ TEST_F(Messages, ModifyChangesWhatDiffersAndNothingElse) {
 }
 
 TEST_F(Messages, InstancesComeAndGo) {
-  const std::string created = Call("CreateInstance", Parameter("NewInstance", "<INSTANCE CLASSNAME=\"demo_book\"><PROPERTY NAME=\"isbn\" "
+  const std::string created = Call("CreateInstance", Parameter("NewInstance",
+      "<INSTANCE CLASSNAME=\"demo_book\"><PROPERTY NAME=\"isbn\" "
                                    "TYPE=\"string\"><VALUE>9</VALUE></PROPERTY></INSTANCE>"));
   EXPECT_TRUE(Has(created, "<INSTANCENAME CLASSNAME=\"Demo_Book\">") && server_.books.contains("9")) << created;
   EXPECT_EQ(Call("DeleteInstance", Parameter("InstanceName", kBook1)), "");
   EXPECT_EQ(ErrorOf(Call("DeleteInstance", Parameter("InstanceName", kBook1))), 6);
   EXPECT_EQ(ErrorOf(Call("GetInstance", Parameter("InstanceName", kBook1))), 6);
-  EXPECT_EQ(ErrorOf(Call("CreateInstance", Parameter("NewInstance", "<INSTANCE CLASSNAME=\"Demo_Shelf\"></INSTANCE>"))), 7);
+  EXPECT_EQ(ErrorOf(Call("CreateInstance", Parameter("NewInstance",
+      "<INSTANCE CLASSNAME=\"Demo_Shelf\"></INSTANCE>"))), 7);
 }
 
 TEST_F(Messages, PropertiesAreReadAndSetAlone) {
@@ -270,18 +295,22 @@ TEST_F(Messages, PropertiesAreReadAndSetAlone) {
   EXPECT_EQ(Call("SetProperty", pages + Parameter("NewValue", Text("5"))), "");
   EXPECT_EQ(server_.books["1"].pages, 5);
   EXPECT_EQ(ErrorOf(Call("SetProperty", pages + Parameter("NewValue", Text("x")))), 13);
-  EXPECT_EQ(ErrorOf(Call("GetProperty", Parameter("InstanceName", kBook1) + Parameter("PropertyName", Text("No")))), 12);
+  EXPECT_EQ(ErrorOf(Call("GetProperty", Parameter("InstanceName", kBook1) + Parameter("PropertyName", Text("No")))),
+      12);
 }
 
 TEST_F(Messages, WhatDoesNotExistHasItsOwnError) {
   EXPECT_EQ(ErrorOf(Call("GetClass", ClassParameter("ClassName", "No"))), 5);
   EXPECT_EQ(ErrorOf(Call("EnumerateInstances", ClassParameter("ClassName", "No"))), 5);
-  EXPECT_EQ(ErrorOf(Call("EnumerateClassNames", "", "<LOCALNAMESPACEPATH><NAMESPACE NAME=\"nowhere\"/></LOCALNAMESPACEPATH>")), 3);
+  EXPECT_EQ(ErrorOf(Call("EnumerateClassNames", "", "<LOCALNAMESPACEPATH><NAMESPACE "
+      "NAME=\"nowhere\"/></LOCALNAMESPACEPATH>")), 3);
   EXPECT_EQ(ErrorOf(Call("OpenEnumerateInstances", ClassParameter("ClassName", "Demo_Book"))), 7);
   EXPECT_EQ(ErrorOf(Call("GetClass", ClassParameter("ClassName", "Demo_Book") + Parameter("Nope", Text("1")))), 7);
   EXPECT_EQ(ErrorOf(Call("GetClass", "")), 4);
-  EXPECT_EQ(ErrorOf(Call("GetClass", ClassParameter("ClassName", "Demo_Book") + ClassParameter("ClassName", "Demo_Book"))), 4);
-  EXPECT_EQ(ErrorOf(Call("GetInstance", Parameter("InstanceName", "<INSTANCENAME CLASSNAME=\"Demo_Book\"><KEYBINDING NAME=\"No\">"
+  EXPECT_EQ(ErrorOf(Call("GetClass", ClassParameter("ClassName", "Demo_Book") + ClassParameter("ClassName",
+      "Demo_Book"))), 4);
+  EXPECT_EQ(ErrorOf(Call("GetInstance", Parameter("InstanceName",
+      "<INSTANCENAME CLASSNAME=\"Demo_Book\"><KEYBINDING NAME=\"No\">"
                                                   "<KEYVALUE>1</KEYVALUE></KEYBINDING></INSTANCENAME>"))), 4);
 }
 
@@ -315,7 +344,8 @@ TEST_F(Messages, HeadersAndBodyMustAgree) {
 }
 
 TEST_F(Messages, MPostNamesItsHeadersByPrefix) {
-  HttpRequest request = Post("", "", Message("<IMETHODCALL NAME=\"EnumerateClassNames\">" + kDemoNs + "</IMETHODCALL>"));
+  HttpRequest request = Post("", "", Message("<IMETHODCALL NAME=\"EnumerateClassNames\">" + kDemoNs
+      + "</IMETHODCALL>"));
   request.method = "M-POST";
   request.headers = {{"Host", "h"}, {"Content-Type", "application/xml"},
                      {"Man", "http://www.dmtf.org/cim/mapping/http/v1.0 ; ns=73"}, {"73-CIMOperation", "MethodCall"},
@@ -336,7 +366,8 @@ TEST_F(Messages, HostileXmlIsRefusedBeforeATreeIsBuilt) {
     return fmt::format("{} {}", reply.status, error);
   };
   const std::string laughs = "<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;\">]>";
-  EXPECT_EQ(refused(laughs + Message("<IMETHODCALL NAME=\"&b;\">" + kDemoNs + "</IMETHODCALL>")), "400 request-not-well-formed");
+  EXPECT_EQ(refused(laughs + Message("<IMETHODCALL NAME=\"&b;\">" + kDemoNs + "</IMETHODCALL>")),
+      "400 request-not-well-formed");
   EXPECT_EQ(refused(""), "400 request-not-well-formed");
   EXPECT_EQ(refused("<CIM>"), "400 request-not-well-formed");
   EXPECT_EQ(refused("<CIM></CIM><CIM></CIM>"), "400 request-not-well-formed");
@@ -356,10 +387,13 @@ TEST_F(Messages, HostileXmlIsRefusedBeforeATreeIsBuilt) {
 
 TEST_F(Messages, TheServerDescribesItself) {
   HttpRequest request = Post("EnumerateInstanceNames", "interop",
-                             Message("<IMETHODCALL NAME=\"EnumerateInstanceNames\"><LOCALNAMESPACEPATH><NAMESPACE NAME=\"interop\"/>"
-                                     "</LOCALNAMESPACEPATH>" + ClassParameter("ClassName", "CIM_Namespace") + "</IMETHODCALL>"));
+                             Message("<IMETHODCALL NAME=\"EnumerateInstanceNames\"><LOCALNAMESPACEPATH><NAMESPACE "
+                                 "NAME=\"interop\"/>"
+                                     "</LOCALNAMESPACEPATH>" + ClassParameter("ClassName", "CIM_Namespace")
+                                         + "</IMETHODCALL>"));
   const std::string body = Send(std::move(request)).body;
-  EXPECT_TRUE(Has(body, "<KEYVALUE VALUETYPE=\"string\">root/demo</KEYVALUE>") && Has(body, ">interop</KEYVALUE>")) << body;
+  EXPECT_TRUE(Has(body, "<KEYVALUE VALUETYPE=\"string\">root/demo</KEYVALUE>") && Has(body, ">interop</KEYVALUE>"))
+      << body;
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace {
 
 std::span<const std::byte> Bytes(std::string_view s) { return std::as_bytes(std::span(s.data(), s.size())); }
 std::string Post(const std::string& body, const std::string& headers = "") {
-  return "POST /cimom HTTP/1.1\r\nHost: h\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "POST /cimom HTTP/1.1\r\nHost: h\r\n" + headers + "Content-Length: " + std::to_string(body.size())
+      + "\r\n\r\n" + body;
 }
 size_t Count(std::string_view text, std::string_view part) {
   size_t n = 0;
@@ -37,7 +38,8 @@ std::string Echo(HttpConnection& engine, std::string_view input, size_t piece) {
 
 TEST(HttpEngine, AnswersPipelinedRequestsInOrderHoweverTheBytesAreSplit) {
   const std::string input = Post("one") + Post("") +
-                            "M-POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n4\r\n and\r\n0\r\n\r\n";
+                            "M-POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n4\r\n "
+                                "and\r\n0\r\n\r\n";
   for (const size_t piece : {1, 2, 7, 64, 10000}) {
     HttpConnection engine(HttpLimits{});
     EXPECT_EQ(Echo(engine, input, piece),
@@ -52,7 +54,8 @@ TEST(HttpEngine, AnswersPipelinedRequestsInOrderHoweverTheBytesAreSplit) {
 
 TEST(HttpEngine, ClosesAfterHttp10AndConnectionClose) {
   HttpConnection old(HttpLimits{});
-  EXPECT_NE(Echo(old, "POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", 99).find("Connection: close"), std::string::npos);
+  EXPECT_NE(Echo(old, "POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", 99).find("Connection: close"),
+      std::string::npos);
   EXPECT_TRUE(old.closing());
   HttpConnection kept(HttpLimits{});
   Echo(kept, "POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", 99);
@@ -133,7 +136,8 @@ class Server : public testing::Test {
   }
   void Start() {
     server_ = std::make_unique<HttpServer>(env_.loop(), env_.network(), env_.log(), options_,
-                                           [this](HttpRequest request, std::string) { return Handle(std::move(request)); });
+                                           [this](HttpRequest request,
+                                               std::string) { return Handle(std::move(request)); });
     const auto at = server_->Listen(*io::Endpoint::Parse("tcp:127.0.0.1:0"));
     ASSERT_TRUE(at.ok());
     address_ = *at;

@@ -68,7 +68,8 @@ TEST(Mof, RefusesWhatMakesNoSense) {
            "class A { string x; uint8 X; };", "class A { uint8 x = 256; };", "class A { uint8 x[] = 1; };",
            "class A { uint8 x; }; class B : A { string x; };", "class A { B REF r; };",
            "class A { [EmbeddedInstance(\"B\")] string s; };", "class A { string s = \"x; };", "class A { /* };",
-           "class A { [Key, Key] string s; };", "class A { [Key(\"x\")] string s; };", "class A { uint8 m(string a, string A); };",
+           "class A { [Key, Key] string s; };", "class A { [Key(\"x\")] string s; };",
+               "class A { uint8 m(string a, string A); };",
            "instance of A {};", "class A { char16 c = 'ab'; };", "class A { string s = \"\\q\"; };", "class A",
            "class A { uint64 u = 18446744073709551616; };", "\x01", "class A { string s = \"\xff\"; };"})
     EXPECT_FALSE(Load(bad).ok()) << bad;
@@ -84,7 +85,8 @@ TEST(Mof, NothingIsAddedWhenOneTextIsWrong) {
 
 TEST(MofInstances, AreReadWithNestingArraysAndEscapes) {
   const auto i = ParseMofInstance(
-      "INSTANCE OF Demo_Loan { Reader = \"a\" \"\\\"b\\x263a\\n\"; Days = 0x10; L = {1, -2}; E = {}; N = NULL; T = true;\n"
+      "INSTANCE OF Demo_Loan { Reader = \"a\" \"\\\"b\\x263a\\n\"; Days = 0x10; L = {1, -2}; E = {}; N = NULL; T = "
+          "true;\n"
       "Previous = instance of Demo_Loan { Days = 3; }; A = {instance of X {}}; };");
   ASSERT_TRUE(i.ok()) << i.status().ToString();
   EXPECT_EQ(*(*i)["Reader"].AsString(), "a\"b☺\n");

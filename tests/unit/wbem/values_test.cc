@@ -86,10 +86,11 @@ TEST(Paths, OfAssociationsCompareTheirEnds) {
 }
 
 TEST(Paths, TextRoundTrips) {
-  const ObjectPath path("root/x", "C_d", {{"Name", Value("a\"b\\c,d=e")}, {"N", Value(uint16_t{7})}, {"T", Value(true)}});
+  const ObjectPath path("root/x", "C_d", {{"Name", Value("a\"b\\c,d=e")}, {"N", Value(uint16_t{7})}, {"T",
+      Value(true)}});
   EXPECT_EQ(path.ToString(), "root/x:C_d.N=7,Name=\"a\\\"b\\\\c,d=e\",T=TRUE");
   EXPECT_TRUE(ObjectPath::Parse(path.ToString())->SameAs(path));
-  EXPECT_EQ(ObjectPath::Parse("//host/root/x:C.K=-1")->host, "host");
+  EXPECT_EQ(ObjectPath::Parse("//host/ns:C.K=-1")->host, "host");
   EXPECT_EQ(ObjectPath::Parse("C")->class_name, "C");
 }
 

@@ -141,7 +141,8 @@ class BookProvider final : public Provider {
   }
   Task<Status> Modify(RequestContext, ObjectPath path, std::vector<Property> changes) override {
     for (const Property& p : changes)
-      if (p.name != "Pages" && p.name != "Authors") co_return InvalidArgument("property " + p.name + " cannot be changed");
+      if (p.name != "Pages" && p.name != "Authors") co_return InvalidArgument("property " + p.name
+          + " cannot be changed");
     Apply(server_.books[std::string(path.KeyText("Isbn"))], changes);
     co_return Status();
   }
@@ -183,7 +184,8 @@ class LibrarianProvider final : public Provider {
   explicit LibrarianProvider(DemoServer& server) : server_(server) {}
   Status Enumerate(const RequestContext&, const InstanceSink& sink) override {
     Instance ada("Demo_Librarian");
-    ada.Add("Name", Value("Ada")).Add("Anything", Value::Array(std::vector<Instance>{Instance("Demo_Loan"), Instance("Demo_Loan")}));
+    ada.Add("Name", Value("Ada")).Add("Anything", Value::Array(std::vector<Instance>{Instance("Demo_Loan"),
+        Instance("Demo_Loan")}));
     sink(std::move(ada));
     return {};
   }
