@@ -18,8 +18,8 @@ HOST = None
 def make_venv(path):
     """The venv's Python with pywbem in it, or None."""
     python = os.path.join(path, "bin", "python")
-    if subprocess.run([python, "-c", "import pywbem"], capture_output=True).returncode == 0 if os.path.exists(python)
-        else False:
+    probe = [python, "-c", "import pywbem"]
+    if os.path.exists(python) and subprocess.run(probe, capture_output=True).returncode == 0:
         return python
     steps = [[sys.executable, "-m", "venv", path], [python, "-m", "pip", "install", "-q", "pywbem"]]
     for step in steps:
