@@ -4,8 +4,8 @@ import sys
 import unittest
 
 import pywbem
-from pywbem import CIMDateTime, CIMError, CIMInstance, CIMInstanceName, CIMParameter, CIMProperty, Uint8, Uint16,
-    Uint64, Sint64
+from pywbem import CIMDateTime, CIMError, CIMInstance, CIMInstanceName, CIMParameter, CIMProperty
+from pywbem import Sint64, Uint8, Uint16
 
 URL = sys.argv.pop()
 
