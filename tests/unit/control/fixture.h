@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,7 +35,11 @@ class FragilePool final : public block::Pool {
   block::PoolId id() const override { return inner_.id(); }
   Task<Status> Apply(block::Transaction transaction) override {
     const sim::FaultPlan::Verdict verdict = env_.faults().Next(sim::IoKind::kDiskFlush);
-    if (verdict == sim::FaultPlan::Verdict::kProceed) co_return co_await inner_.Apply(std::move(transaction));
+    if (verdict == sim::FaultPlan::Verdict::kProceed) {
+      const Status applied = co_await inner_.Apply(std::move(transaction));
+      if (after_apply_) after_apply_();
+      co_return applied;
+    }
     const bool reached = verdict == sim::FaultPlan::Verdict::kCut && env_.fault_random().Below(2) == 1;
     if (reached) (void)co_await inner_.Apply(std::move(transaction));
     co_return IoError("the power is gone");
@@ -72,12 +77,15 @@ class FragilePool final : public block::Pool {
 
   uint64_t pieces() const { return pieces_; }
   void FailCopies(Status error) { copy_error_ = std::move(error); }
+  // Called when a transaction is applied and before anybody knows.
+  void AfterApply(std::function<void()> call) { after_apply_ = std::move(call); }
 
  private:
   test::MemoryPool inner_;
   sim::SimEnv& env_;
   uint64_t pieces_ = 0;
   Status copy_error_;
+  std::function<void()> after_apply_;
 };
 
 // What survives a crash beside the files: the pools' bytes.
