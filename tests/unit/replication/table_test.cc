@@ -18,8 +18,8 @@ namespace lockstep::replication {
 namespace {
 
 // Cells by column: Ini Pre Ina Uns Syn Sus Fra Spl Ske Fov Abo Bro Par Inv Res. "x" illegal, "=" no-op, "F" suffix:
-// with Force, "gone", "keep": legal and the state stays, "A>B": through A to B, "*": keys swap. A row that is missing is not
-// supported.
+// with Force, "gone", "keep": legal and the state stays, "A>B": through A to B, "*": keys swap. A row that is missing is
+// not supported.
 using Matrix = std::map<uint16_t, const char*>;
 
 const Matrix kMirror = {
