@@ -18,7 +18,7 @@ namespace lockstep::replication {
 namespace {
 
 // Cells by column: Ini Pre Ina Uns Syn Sus Fra Spl Ske Fov Abo Bro Par Inv Res. "x" illegal, "=" no-op, "F" suffix:
-// with Force, "gone", "keep": legal and the state stays, "A>B": through A to B, "*": keys swap. A row that is missing is
+// with Force, "gone", "keep": legal and the state stays, "A>B": through A to B, "*": keys swap. A missing row is
 // not supported.
 using Matrix = std::map<uint16_t, const char*>;
 
