@@ -9,8 +9,8 @@ namespace lockstep {
 
 }  // namespace lockstep
 
-#define LS_ASSERT(condition) \
-  do { \
-    if (!(condition)) [[unlikely]] \
+#define LS_ASSERT(condition)                                    \
+  do {                                                          \
+    if (!(condition)) [[unlikely]]                              \
       ::lockstep::AssertFailed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -20,10 +20,14 @@ constexpr T ToLittle(T v) {
 }
 template <std::unsigned_integral T>
 constexpr T ToBig(T v) {
-  if constexpr (sizeof(T) == 1) return v;
-  else if constexpr (sizeof(T) == 2) return __builtin_bswap16(v);
-  else if constexpr (sizeof(T) == 4) return __builtin_bswap32(v);
-  else return __builtin_bswap64(v);
+  if constexpr (sizeof(T) == 1)
+    return v;
+  else if constexpr (sizeof(T) == 2)
+    return __builtin_bswap16(v);
+  else if constexpr (sizeof(T) == 4)
+    return __builtin_bswap32(v);
+  else
+    return __builtin_bswap64(v);
 }
 
 // Appends fixed-width integers to `out`, which it does not own.
@@ -31,9 +35,14 @@ class Encoder {
  public:
   explicit Encoder(std::string& out) : out_(out) {}
   template <std::unsigned_integral T>
-  Encoder& Little(T v) { return Raw(&v, sizeof v); }
+  Encoder& Little(T v) {
+    return Raw(&v, sizeof v);
+  }
   template <std::unsigned_integral T>
-  Encoder& Big(T v) { v = ToBig(v); return Raw(&v, sizeof v); }
+  Encoder& Big(T v) {
+    v = ToBig(v);
+    return Raw(&v, sizeof v);
+  }
   Encoder& Bytes(std::span<const uint8_t> b) { return Raw(b.data(), b.size()); }
   // A 32-bit little-endian length, then the bytes.
   Encoder& String(std::string_view s) {
@@ -65,7 +74,9 @@ class Decoder {
     return v;
   }
   template <std::unsigned_integral T>
-  T Big() { return ToBig(Little<T>()); }
+  T Big() {
+    return ToBig(Little<T>());
+  }
   void Bytes(std::span<uint8_t> to) { Take(to.data(), to.size()); }
   // Refuses lengths beyond `limit` before looking at the bytes.
   std::string String(size_t limit) {

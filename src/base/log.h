@@ -1,11 +1,11 @@
-// Where the product says what it does. A Log is handed in like every other outside thing; the real one (io/posix) writes
-// to standard error, a test's collects lines. Messages name the volume, relationship or peer they are about.
+// Where the product says what it does. A Log is handed in like every other outside thing; the real one (io/posix)
+// writes to standard error, a test's collects lines. Messages name the volume, relationship or peer they are about.
 #pragma once
+
+#include <fmt/format.h>
 
 #include <string_view>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace lockstep {
 
@@ -19,13 +19,21 @@ class Log {
   virtual void Write(LogLevel level, std::string_view line) = 0;
 
   template <typename... A>
-  void Debug(fmt::format_string<A...> f, A&&... a) { Format(LogLevel::kDebug, f, std::forward<A>(a)...); }
+  void Debug(fmt::format_string<A...> f, A&&... a) {
+    Format(LogLevel::kDebug, f, std::forward<A>(a)...);
+  }
   template <typename... A>
-  void Info(fmt::format_string<A...> f, A&&... a) { Format(LogLevel::kInfo, f, std::forward<A>(a)...); }
+  void Info(fmt::format_string<A...> f, A&&... a) {
+    Format(LogLevel::kInfo, f, std::forward<A>(a)...);
+  }
   template <typename... A>
-  void Warn(fmt::format_string<A...> f, A&&... a) { Format(LogLevel::kWarn, f, std::forward<A>(a)...); }
+  void Warn(fmt::format_string<A...> f, A&&... a) {
+    Format(LogLevel::kWarn, f, std::forward<A>(a)...);
+  }
   template <typename... A>
-  void Error(fmt::format_string<A...> f, A&&... a) { Format(LogLevel::kError, f, std::forward<A>(a)...); }
+  void Error(fmt::format_string<A...> f, A&&... a) {
+    Format(LogLevel::kError, f, std::forward<A>(a)...);
+  }
 
  private:
   template <typename... A>

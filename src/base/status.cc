@@ -7,23 +7,40 @@ namespace lockstep {
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kInvalidArgument: return "invalid-argument";
-    case Code::kNotFound: return "not-found";
-    case Code::kAlreadyExists: return "already-exists";
-    case Code::kInUse: return "in-use";
-    case Code::kInvalidState: return "invalid-state";
-    case Code::kNotSupported: return "not-supported";
-    case Code::kNoSpace: return "no-space";
-    case Code::kTooLarge: return "too-large";
-    case Code::kIoError: return "io-error";
-    case Code::kCorrupted: return "corrupted";
-    case Code::kTimeout: return "timeout";
-    case Code::kCancelled: return "cancelled";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kPermissionDenied: return "permission-denied";
-    case Code::kProtocol: return "protocol";
-    case Code::kInternal: return "internal";
+    case Code::kOk:
+      return "ok";
+    case Code::kInvalidArgument:
+      return "invalid-argument";
+    case Code::kNotFound:
+      return "not-found";
+    case Code::kAlreadyExists:
+      return "already-exists";
+    case Code::kInUse:
+      return "in-use";
+    case Code::kInvalidState:
+      return "invalid-state";
+    case Code::kNotSupported:
+      return "not-supported";
+    case Code::kNoSpace:
+      return "no-space";
+    case Code::kTooLarge:
+      return "too-large";
+    case Code::kIoError:
+      return "io-error";
+    case Code::kCorrupted:
+      return "corrupted";
+    case Code::kTimeout:
+      return "timeout";
+    case Code::kCancelled:
+      return "cancelled";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kPermissionDenied:
+      return "permission-denied";
+    case Code::kProtocol:
+      return "protocol";
+    case Code::kInternal:
+      return "internal";
   }
   return "internal";
 }
@@ -50,15 +67,28 @@ Status Status::WithContext(std::string_view context) const {
 Status FromErrno(int os_error, std::string_view what) {
   Code code = Code::kIoError;
   switch (os_error) {
-    case ENOENT: code = Code::kNotFound; break;
-    case EEXIST: code = Code::kAlreadyExists; break;
+    case ENOENT:
+      code = Code::kNotFound;
+      break;
+    case EEXIST:
+      code = Code::kAlreadyExists;
+      break;
     case ENOSPC:
-    case EDQUOT: code = Code::kNoSpace; break;
-    case EBUSY: code = Code::kInUse; break;
+    case EDQUOT:
+      code = Code::kNoSpace;
+      break;
+    case EBUSY:
+      code = Code::kInUse;
+      break;
     case EACCES:
-    case EPERM: code = Code::kPermissionDenied; break;
-    case ETIMEDOUT: code = Code::kTimeout; break;
-    default: break;
+    case EPERM:
+      code = Code::kPermissionDenied;
+      break;
+    case ETIMEDOUT:
+      code = Code::kTimeout;
+      break;
+    default:
+      break;
   }
   return {code, std::string(what) + ": " + std::strerror(os_error), os_error};
 }

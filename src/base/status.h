@@ -1,5 +1,6 @@
 // Errors as values. A Status is OK or a code and one sentence that tells the reader what failed and what to do.
-// An OK Status is one null pointer: passing it costs nothing. Value type; distinct objects may be used by distinct threads.
+// An OK Status is one null pointer: passing it costs nothing. Value type; distinct objects may be used by distinct
+// threads.
 #pragma once
 
 #include <cstdint>
@@ -64,18 +65,42 @@ class [[nodiscard]] Status {
   std::shared_ptr<const Rep> rep_;
 };
 
-inline Status InvalidArgument(std::string m) { return {Code::kInvalidArgument, std::move(m)}; }
-inline Status NotFound(std::string m) { return {Code::kNotFound, std::move(m)}; }
-inline Status AlreadyExists(std::string m) { return {Code::kAlreadyExists, std::move(m)}; }
-inline Status InUse(std::string m) { return {Code::kInUse, std::move(m)}; }
-inline Status InvalidState(std::string m) { return {Code::kInvalidState, std::move(m)}; }
-inline Status NotSupported(std::string m) { return {Code::kNotSupported, std::move(m)}; }
-inline Status NoSpace(std::string m) { return {Code::kNoSpace, std::move(m)}; }
-inline Status IoError(std::string m, int os_error = 0) { return {Code::kIoError, std::move(m), os_error}; }
-inline Status Corrupted(std::string m) { return {Code::kCorrupted, std::move(m)}; }
-inline Status Cancelled(std::string m) { return {Code::kCancelled, std::move(m)}; }
-inline Status ProtocolError(std::string m) { return {Code::kProtocol, std::move(m)}; }
-inline Status Internal(std::string m) { return {Code::kInternal, std::move(m)}; }
+inline Status InvalidArgument(std::string m) {
+  return {Code::kInvalidArgument, std::move(m)};
+}
+inline Status NotFound(std::string m) {
+  return {Code::kNotFound, std::move(m)};
+}
+inline Status AlreadyExists(std::string m) {
+  return {Code::kAlreadyExists, std::move(m)};
+}
+inline Status InUse(std::string m) {
+  return {Code::kInUse, std::move(m)};
+}
+inline Status InvalidState(std::string m) {
+  return {Code::kInvalidState, std::move(m)};
+}
+inline Status NotSupported(std::string m) {
+  return {Code::kNotSupported, std::move(m)};
+}
+inline Status NoSpace(std::string m) {
+  return {Code::kNoSpace, std::move(m)};
+}
+inline Status IoError(std::string m, int os_error = 0) {
+  return {Code::kIoError, std::move(m), os_error};
+}
+inline Status Corrupted(std::string m) {
+  return {Code::kCorrupted, std::move(m)};
+}
+inline Status Cancelled(std::string m) {
+  return {Code::kCancelled, std::move(m)};
+}
+inline Status ProtocolError(std::string m) {
+  return {Code::kProtocol, std::move(m)};
+}
+inline Status Internal(std::string m) {
+  return {Code::kInternal, std::move(m)};
+}
 // Maps errno to the nearest code: ENOENT not-found, EEXIST already-exists, ENOSPC/EDQUOT no-space, EBUSY in-use,
 // EACCES/EPERM permission-denied, ETIMEDOUT timeout, anything else io-error. `what` names the act and the object.
 Status FromErrno(int os_error, std::string_view what);
@@ -89,9 +114,18 @@ class [[nodiscard]] Result {
 
   bool ok() const { return v_.index() == 0; }
   Status status() const { return ok() ? Status() : std::get<1>(v_); }
-  T& value() & { LS_ASSERT(ok()); return std::get<0>(v_); }
-  const T& value() const& { LS_ASSERT(ok()); return std::get<0>(v_); }
-  T&& value() && { LS_ASSERT(ok()); return std::get<0>(std::move(v_)); }
+  T& value() & {
+    LS_ASSERT(ok());
+    return std::get<0>(v_);
+  }
+  const T& value() const& {
+    LS_ASSERT(ok());
+    return std::get<0>(v_);
+  }
+  T&& value() && {
+    LS_ASSERT(ok());
+    return std::get<0>(std::move(v_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -108,24 +142,25 @@ class [[nodiscard]] Result {
 #define LS_CONCAT(a, b) LS_CONCAT_INNER(a, b)
 
 // In functions that return Status or Result.
-#define LS_RETURN_IF_ERROR(expression) \
-  do { \
+#define LS_RETURN_IF_ERROR(expression)                                                  \
+  do {                                                                                  \
     if (::lockstep::Status ls_status = (expression); !ls_status.ok()) return ls_status; \
   } while (false)
-#define LS_ASSIGN_OR_RETURN(target, expression) LS_ASSIGN_OR_RETURN_IMPL(LS_CONCAT(ls_result_, __LINE__), target, expression)
+#define LS_ASSIGN_OR_RETURN(target, expression) \
+  LS_ASSIGN_OR_RETURN_IMPL(LS_CONCAT(ls_result_, __LINE__), target, expression)
 #define LS_ASSIGN_OR_RETURN_IMPL(result, target, expression) \
-  auto result = (expression); \
-  if (!result.ok()) return result.status(); \
+  auto result = (expression);                                \
+  if (!result.ok()) return result.status();                  \
   target = std::move(result).value()
 
 // The same in coroutines. The expression may contain co_await.
-#define LS_CO_RETURN_IF_ERROR(expression) \
-  do { \
+#define LS_CO_RETURN_IF_ERROR(expression)                                                  \
+  do {                                                                                     \
     if (::lockstep::Status ls_status = (expression); !ls_status.ok()) co_return ls_status; \
   } while (false)
 #define LS_CO_ASSIGN_OR_RETURN(target, expression) \
   LS_CO_ASSIGN_OR_RETURN_IMPL(LS_CONCAT(ls_result_, __LINE__), target, expression)
 #define LS_CO_ASSIGN_OR_RETURN_IMPL(result, target, expression) \
-  auto result = (expression); \
-  if (!result.ok()) co_return result.status(); \
+  auto result = (expression);                                   \
+  if (!result.ok()) co_return result.status();                  \
   target = std::move(result).value()

@@ -130,7 +130,8 @@ void Spawn(Task<T> task, Done done) {
   }(std::move(task), std::move(done));
 }
 
-// Suspends the coroutine and hands its continuation to `start(resume)`, where resume() may be called once, from anywhere.
+// Suspends the coroutine and hands its continuation to `start(resume)`, where resume() may be called once, from
+// anywhere.
 template <typename Start>
 auto SuspendWith(Start start) {
   struct Awaiter {

@@ -1,8 +1,8 @@
 #include "base/units.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 
 namespace lockstep {
 

@@ -17,7 +17,11 @@ Result<uint64_t> ParseSize(std::string_view text);
 // The largest unit that leaves at least 1, with at most two decimals: "1.5 GiB", "512 B".
 std::string FormatSize(uint64_t bytes);
 
-constexpr uint64_t RoundUp(uint64_t v, uint64_t unit) { return (v + unit - 1) / unit * unit; }
-constexpr uint64_t RoundDown(uint64_t v, uint64_t unit) { return v / unit * unit; }
+constexpr uint64_t RoundUp(uint64_t v, uint64_t unit) {
+  return (v + unit - 1) / unit * unit;
+}
+constexpr uint64_t RoundDown(uint64_t v, uint64_t unit) {
+  return v / unit * unit;
+}
 
 }  // namespace lockstep

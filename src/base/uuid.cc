@@ -12,7 +12,9 @@ int HexValue(char c) {
   return -1;
 }
 
-bool IsHyphenPosition(size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
+bool IsHyphenPosition(size_t i) {
+  return i == 8 || i == 13 || i == 18 || i == 23;
+}
 
 }  // namespace
 

@@ -48,12 +48,12 @@ struct ReleasePoint {
 // asked; the rest is zeroes.
 struct Clone {
   PointId point;
-  VolumeId source;     // one of the point's volumes (it may have been deleted since)
-  VolumeId volume;     // the new one
-  uint64_t size = 0;   // bytes; 0: as the source was at the point; never smaller
+  VolumeId source;    // one of the point's volumes (it may have been deleted since)
+  VolumeId volume;    // the new one
+  uint64_t size = 0;  // bytes; 0: as the source was at the point; never smaller
 };
-// Replaces the whole content of an existing volume by that of `source` at `point`, in constant time; its size becomes at
-// least the source's. With source == volume this is "revert". Its own points keep its past.
+// Replaces the whole content of an existing volume by that of `source` at `point`, in constant time; its size becomes
+// at least the source's. With source == volume this is "revert". Its own points keep its past.
 struct SetContent {
   VolumeId volume;
   PointId point;
@@ -72,14 +72,14 @@ class Pool {
  public:
   // REQUIRES: no request, task or opened volume of it is alive, and Close has ended.
   virtual ~Pool() = default;
-  // Stops background work and waits for what is in flight; afterwards only destruction. Needs no flush and makes nothing
-  // durable: opening again recovers either way. REQUIRES: no request or task of the caller is in flight.
+  // Stops background work and waits for what is in flight; afterwards only destruction. Needs no flush and makes
+  // nothing durable: opening again recovers either way. REQUIRES: no request or task of the caller is in flight.
   virtual Task<void> Close() { co_return; }
   virtual PoolId id() const = 0;
 
   // Applies a transaction. OK means: done and durable. An error means that nothing was changed (invalid-argument,
-  // not-found, already-exists, in-use, not-supported, no-space), but for io-error and corrupted, after which the pool is
-  // failed: whether it was applied is known when the pool has been opened again.
+  // not-found, already-exists, in-use, not-supported, no-space), but for io-error and corrupted, after which the pool
+  // is failed: whether it was applied is known when the pool has been opened again.
   virtual Task<Status> Apply(Transaction transaction) = 0;
   // Whether the transaction was applied; right for the last 1,024 at least. This is how a caller that wrote down what
   // it was about to do finds out after a crash whether it did it.

@@ -17,8 +17,8 @@ using TransactionId = Id<struct TransactionTag>;
 // The unit that engines store and address. Requests are multiples of it; AlignedVolume (block/align.h) accepts any byte
 // range on top.
 inline constexpr uint32_t kBlockSize = 4096;
-inline constexpr uint64_t kMaxVolumeSize = uint64_t{1} << 50;      // 1 PiB
-inline constexpr uint64_t kMaxTransferSize = uint64_t{32} << 20;   // of one read or write request
+inline constexpr uint64_t kMaxVolumeSize = uint64_t{1} << 50;     // 1 PiB
+inline constexpr uint64_t kMaxTransferSize = uint64_t{32} << 20;  // of one read or write request
 
 // A position in a pool's log: the number of a write or of a change, counted from 1 without gaps. 0 is before the first.
 using SequenceNumber = uint64_t;
@@ -47,11 +47,11 @@ struct PointInfo {
 
 struct PoolInfo {
   PoolId id;
-  uint64_t size = 0;       // bytes that data can take, overhead of the format excluded
-  uint64_t free = 0;       // bytes not yet given to any segment
-  uint64_t used = 0;       // size - free: live data, history and garbage that no cleaner has collected
-  SequenceNumber last = 0;      // newest position
-  SequenceNumber durable = 0;   // newest position known to survive a power cut
+  uint64_t size = 0;           // bytes that data can take, overhead of the format excluded
+  uint64_t free = 0;           // bytes not yet given to any segment
+  uint64_t used = 0;           // size - free: live data, history and garbage that no cleaner has collected
+  SequenceNumber last = 0;     // newest position
+  SequenceNumber durable = 0;  // newest position known to survive a power cut
 };
 
 }  // namespace lockstep::block

@@ -2,8 +2,8 @@
 //
 // Ordering and durability. Requests in flight together may take effect in any order. A completed write is seen by every
 // later read. It survives a crash only if a flush that was submitted after its completion has completed with OK, or if
-// it carried `fua`. After a crash the volumes of a pool hold one prefix of its acknowledged writes: if a write survived,
-// every write of any volume of the pool that was acknowledged before it was submitted survived too.
+// it carried `fua`. After a crash the volumes of a pool hold one prefix of its acknowledged writes: if a write
+// survived, every write of any volume of the pool that was acknowledged before it was submitted survived too.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +24,9 @@ using io::Buffer;
 struct Request {
   enum class Op : uint8_t { kRead, kWrite, kWriteZeroes, kDiscard, kFlush };
   Op op = Op::kRead;
-  bool fua = false;      // kWrite, kWriteZeroes, kDiscard: complete only when durable
-  uint64_t offset = 0;   // bytes; multiple of kBlockSize
-  uint64_t length = 0;   // bytes; multiple of kBlockSize; not 0 but for kFlush; reads and writes: <= kMaxTransferSize
+  bool fua = false;     // kWrite, kWriteZeroes, kDiscard: complete only when durable
+  uint64_t offset = 0;  // bytes; multiple of kBlockSize
+  uint64_t length = 0;  // bytes; multiple of kBlockSize; not 0 but for kFlush; reads and writes: <= kMaxTransferSize
   // kRead: filled. kWrite: taken from. Their sizes add up to `length`; each address and size is a multiple of
   // io::Disk::kMemoryAlignment, so that they can go to the device as they are. At most 64.
   std::span<const Buffer> buffers;
@@ -38,12 +38,12 @@ struct Request {
   // and discards still work). corrupted: a block's checksum does not match (the other blocks of the volume are still
   // readable). io-error: the device failed. not-found: the volume has been deleted.
 
-  Request* next = nullptr;           // the engine's own, while it has the request
-  uint64_t engine_scratch[4] = {};   // likewise
+  Request* next = nullptr;          // the engine's own, while it has the request
+  uint64_t engine_scratch[4] = {};  // likewise
 };
 
-// One owner loop: calls and completions there. Obtained from Pool::OpenVolume or OpenPoint; the object stays valid while
-// somebody holds it, even when the volume is deleted under it (requests then fail with not-found).
+// One owner loop: calls and completions there. Obtained from Pool::OpenVolume or OpenPoint; the object stays valid
+// while somebody holds it, even when the volume is deleted under it (requests then fail with not-found).
 class Volume {
  public:
   virtual ~Volume() = default;

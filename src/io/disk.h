@@ -33,7 +33,7 @@ struct DiskRequest {
   // Called once on the disk's loop, never inside Submit. May destroy the request or submit it again.
   void (*done)(DiskRequest& request) = nullptr;
   void* context = nullptr;
-  Status status;            // the outcome, when `done` is called; a short transfer is an error
+  Status status;                // the outcome, when `done` is called; a short transfer is an error
   DiskRequest* next = nullptr;  // the disk's own, while it has the request
 };
 

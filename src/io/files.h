@@ -1,8 +1,8 @@
 // The file system as our libraries need it (index, catalog): blocking calls, made on an executor or at start-up, never
 // on a loop that serves I/O.
 //
-// Durability. What was written to a file is durable once Sync has returned OK; before that a crash may keep, lose or tear
-// any of it. A file's existence, name and removal are durable once SyncDirectory of its parent has returned OK.
+// Durability. What was written to a file is durable once Sync has returned OK; before that a crash may keep, lose or
+// tear any of it. A file's existence, name and removal are durable once SyncDirectory of its parent has returned OK.
 #pragma once
 
 #include <cstddef>
@@ -41,12 +41,12 @@ class FileSystem {
   enum class Mode { kRead, kReadWrite, kCreate /* made if missing */, kCreateNew /* must be missing */, kTruncate };
   virtual ~FileSystem() = default;
   virtual Result<std::unique_ptr<File>> Open(const std::string& path, Mode mode) = 0;
-  virtual Status Remove(const std::string& path) = 0;                          // a file
-  virtual Status RemoveDirectory(const std::string& path) = 0;                 // an empty one
+  virtual Status Remove(const std::string& path) = 0;                         // a file
+  virtual Status RemoveDirectory(const std::string& path) = 0;                // an empty one
   virtual Status Rename(const std::string& from, const std::string& to) = 0;  // replaces `to` atomically
-  virtual Status CreateDirectory(const std::string& path) = 0;                 // parents must exist; OK if it is there
+  virtual Status CreateDirectory(const std::string& path) = 0;                // parents must exist; OK if it is there
   virtual Result<std::vector<std::string>> List(const std::string& directory) = 0;  // names, sorted, without . and ..
-  virtual Result<FileInfo> Stat(const std::string& path) = 0;                  // not-found if missing
+  virtual Result<FileInfo> Stat(const std::string& path) = 0;                       // not-found if missing
   virtual Status SyncDirectory(const std::string& path) = 0;
   // Keeps other processes (and other nodes of this process) out until the returned object is destroyed: in-use if one
   // has it already.

@@ -43,7 +43,7 @@ class Stream {
 
 class Listener {
  public:
-  virtual ~Listener() = default;  // stops listening; a Unix socket's file is removed
+  virtual ~Listener() = default;          // stops listening; a Unix socket's file is removed
   virtual Endpoint endpoint() const = 0;  // with the port that was really taken
 };
 

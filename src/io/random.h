@@ -14,7 +14,9 @@ class Random {
   virtual uint64_t Next64() = 0;
 
   // Uniform in [0, bound). REQUIRES: bound > 0.
-  uint64_t Below(uint64_t bound) { return static_cast<uint64_t>((static_cast<unsigned __int128>(Next64()) * bound) >> 64); }
+  uint64_t Below(uint64_t bound) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(Next64()) * bound) >> 64);
+  }
   // A random (version 4) UUID.
   Uuid NextUuid();
 };

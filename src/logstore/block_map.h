@@ -1,6 +1,6 @@
-// The map of a pool as readers and the log writer see it: the overlay that is growing, the one that is being folded, and
-// the index, newest first. Owned by the pool's loop; only a running fold touches it from elsewhere, and only what is
-// frozen.
+// The map of a pool as readers and the log writer see it: the overlay that is growing, the one that is being folded,
+// and the index, newest first. Owned by the pool's loop; only a running fold touches it from elsewhere, and only what
+// is frozen.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ class BlockMap {
   bool folding() const { return frozen_ != nullptr; }
 
   // What a view of (layer, at) holds in the chunk: for each slot in `wanted` the newest version not after `at` of the
-  // layer or of its ancestors, at their positions. Slots that nobody holds stay !exists(). kMemory: unavailable when the
-  // answer needs the disk; call Warm from an executor, then try again.
+  // layer or of its ancestors, at their positions. Slots that nobody holds stay !exists(). kMemory: unavailable when
+  // the answer needs the disk; call Warm from an executor, then try again.
   Status Resolve(const Structure& structure, LayerId layer, SequenceNumber at, uint64_t chunk, uint16_t wanted,
                  Index::Tier tier, ChunkVersions& to) const;
   // The same without ancestors: what the layer itself holds now.

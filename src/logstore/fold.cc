@@ -22,7 +22,8 @@ class Folder {
       for (size_t j = 0; j < group.size(); ++j) FoldChunk(group[j], records[j]);
     }
     for (const auto& [layer, delta] : result_.used_blocks)
-      batch_.PutUsedBlocks(layer, static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
+      batch_.PutUsedBlocks(layer,
+                           static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
     for (const LayerId layer : plan_.dropped) batch_.DropLayer(layer);
     batch_.PutCheckpoint(plan_.pool, plan_.position, plan_.structure);
     LS_RETURN_IF_ERROR(index_.Write(batch_));

@@ -15,10 +15,10 @@ namespace lockstep::logstore {
 // behind everything in the overlay, so they need nothing of what the fold replaces.
 struct FoldPlan {
   block::PoolId pool;
-  std::map<LayerId, Layer> layers;   // those of the overlay and all their ancestors; others in the overlay are dead
-  std::vector<LayerId> dropped;      // to be removed from the index
-  LogPosition position;              // behind the last entry of the overlay
-  std::string structure;             // empty when it has not changed since the last fold
+  std::map<LayerId, Layer> layers;  // those of the overlay and all their ancestors; others in the overlay are dead
+  std::vector<LayerId> dropped;     // to be removed from the index
+  LogPosition position;             // behind the last entry of the overlay
+  std::string structure;            // empty when it has not changed since the last fold
 };
 
 struct FoldResult {

@@ -1,10 +1,10 @@
 #include "logstore/format.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "base/checksum.h"
 #include "base/codec.h"
@@ -22,12 +22,16 @@ void PutBytes(std::string_view bytes, std::span<std::byte> to) {
   std::memset(to.data() + bytes.size(), 0, to.size() - bytes.size());
 }
 
-void PutCrc(std::span<std::byte> at_start, uint32_t crc) { std::memcpy(at_start.data() + 4, &crc, sizeof crc); }
+void PutCrc(std::span<std::byte> at_start, uint32_t crc) {
+  std::memcpy(at_start.data() + 4, &crc, sizeof crc);
+}
 
 bool KnownEntry(const Entry& e) {
   switch (e.type) {
-    case EntryType::kWrite: return e.count > 0 && e.count <= kMaxBlocksPerEntry;
-    case EntryType::kHole: return e.count > 0;
+    case EntryType::kWrite:
+      return e.count > 0 && e.count <= kMaxBlocksPerEntry;
+    case EntryType::kHole:
+      return e.count > 0;
     case EntryType::kTransaction:
       return e.count > 0 && e.count <= kMaxBlocksPerBatch && e.bytes > 0 && e.bytes <= uint64_t{e.count} * kBlockSize;
   }
@@ -102,6 +106,11 @@ void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span
   std::memset(p, 0, static_cast<size_t>(to.data() + to.size() - p));
   header.crc = Crc32c(to.subspan(kCrcCoversFrom));
   PutCrc(to, header.crc);
+}
+
+void FixBatchChecksum(std::span<std::byte> header) {
+  LS_ASSERT(header.size() >= kFixedHeaderSize);
+  PutCrc(header, Crc32c(header.subspan(kCrcCoversFrom)));
 }
 
 Result<uint32_t> PeekHeaderBlocks(const block::PoolId& pool, std::span<const std::byte, kBlockSize> first_block) {

@@ -44,10 +44,10 @@ Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from)
 // A place in the log: where the next batch is expected, and the chain that it must continue.
 struct LogPosition {
   uint32_t segment = 0;
-  uint32_t block = 0;          // within the segment
-  uint32_t next_segment = 0;   // where the log goes on when nothing more fits here
-  uint32_t previous_crc = 0;   // the checksum of the batch before, 0 for the first of all
-  SequenceNumber next = 1;     // the sequence number that its first entry carries
+  uint32_t block = 0;         // within the segment
+  uint32_t next_segment = 0;  // where the log goes on when nothing more fits here
+  uint32_t previous_crc = 0;  // the checksum of the batch before, 0 for the first of all
+  SequenceNumber next = 1;    // the sequence number that its first entry carries
   bool operator==(const LogPosition&) const = default;
 };
 
@@ -68,8 +68,8 @@ struct Entry {
 };
 
 inline constexpr uint32_t kMaxEntriesPerBatch = 512;
-inline constexpr uint32_t kMaxBlocksPerEntry = 256;    // of data; holes may be longer
-inline constexpr uint32_t kMaxBlocksPerBatch = 1024;   // of data
+inline constexpr uint32_t kMaxBlocksPerEntry = 256;   // of data; holes may be longer
+inline constexpr uint32_t kMaxBlocksPerBatch = 1024;  // of data
 inline constexpr size_t kFixedHeaderSize = 64;
 inline constexpr size_t kEntrySize = 24;
 // Blocks that the header of a batch with so many entries and data blocks takes.
@@ -80,12 +80,12 @@ constexpr uint32_t HeaderBlocks(uint32_t entries, uint32_t data_blocks) {
 inline constexpr uint32_t kMaxHeaderBlocks = HeaderBlocks(kMaxEntriesPerBatch, kMaxBlocksPerBatch);
 
 struct BatchHeader {
-  SequenceNumber first = 0;      // sequence number of entries[0]
-  uint64_t epoch = 0;            // random per opening of the pool: two lives of it never write the same header
-  SequenceNumber durable = 0;    // everything up to here had been synced when this batch was written
-  uint32_t previous_crc = 0;     // chain: the crc of the batch before
+  SequenceNumber first = 0;    // sequence number of entries[0]
+  uint64_t epoch = 0;          // random per opening of the pool: two lives of it never write the same header
+  SequenceNumber durable = 0;  // everything up to here had been synced when this batch was written
+  uint32_t previous_crc = 0;   // chain: the crc of the batch before
   uint32_t next_segment = 0;
-  uint32_t crc = 0;              // of this header, set by Encode and Decode
+  uint32_t crc = 0;  // of this header, set by Encode and Decode
   std::vector<Entry> entries;
   std::vector<uint32_t> block_crcs;  // CRC-32C of each data block, in order
 
@@ -97,8 +97,11 @@ struct BatchHeader {
 // Fills `to`, header.header_blocks() * kBlockSize bytes, and sets header.crc. REQUIRES: within the limits above.
 void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span<std::byte> to);
 
-// How many blocks the header that starts with this block takes; corrupted if it is no header of this pool. The block may
-// still turn out bad when the whole header is decoded.
+// Makes the checksum of an encoded header right again, for tools that build or repair one.
+void FixBatchChecksum(std::span<std::byte> header);
+
+// How many blocks the header that starts with this block takes; corrupted if it is no header of this pool. The block
+// may still turn out bad when the whole header is decoded.
 Result<uint32_t> PeekHeaderBlocks(const block::PoolId& pool, std::span<const std::byte, kBlockSize> first_block);
 // `from` is exactly what PeekHeaderBlocks said. corrupted when checksum, counts or limits are wrong.
 Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const std::byte> from);

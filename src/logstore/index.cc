@@ -1,17 +1,17 @@
 #include "logstore/index.h"
 
-#include <algorithm>
-#include <bit>
-#include <cstdarg>
-#include <cstdio>
-#include <cstring>
-
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
 
 #include "base/codec.h"
 #include "logstore/index_files.h"
@@ -99,7 +99,9 @@ class ForwardingLogger final : public rocksdb::Logger {
   Log& log_;
 };
 
-std::string_view View(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+std::string_view View(const rocksdb::Slice& s) {
+  return {s.data(), s.size()};
+}
 
 rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& log) {
   rocksdb::Options o;
@@ -239,7 +241,8 @@ Result<std::vector<std::pair<LayerId, uint64_t>>> Index::UsedBlocks() const {
   std::vector<std::pair<LayerId, uint64_t>> used;
   std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
   for (it->Seek(rocksdb::Slice(&kUsed, 1)); it->Valid() && it->key().size() == 5 && it->key()[0] == kUsed; it->Next())
-    used.emplace_back(static_cast<LayerId>(ReadBig(View(it->key()).substr(1))), Decoder(View(it->value())).Little<uint64_t>());
+    used.emplace_back(static_cast<LayerId>(ReadBig(View(it->key()).substr(1))),
+                      Decoder(View(it->value())).Little<uint64_t>());
   if (!it->status().ok()) return ToStatus(it->status());
   return used;
 }
@@ -265,8 +268,10 @@ Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
 
 void Index::Batch::PutChunk(const ChunkKey& key, const ChunkVersions& versions) {
   const std::string record = EncodeMapRecord(versions), name = CurrentKey(key.layer, key.chunk);
-  if (record.empty()) rep_->batch.Delete(name);
-  else rep_->batch.Put(name, record);
+  if (record.empty())
+    rep_->batch.Delete(name);
+  else
+    rep_->batch.Put(name, record);
 }
 void Index::Batch::PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death) {
   rep_->batch.Put(HistoryKey(layer, block, version.birth), EncodeHistory(version, death));
@@ -303,6 +308,8 @@ Status Index::Write(Batch& batch) {
   return ToStatus(rep_->db->Write(options, &batch.rep_->batch));
 }
 
-Status Index::Persist() { return ToStatus(rep_->db->Flush(rocksdb::FlushOptions())); }
+Status Index::Persist() {
+  return ToStatus(rep_->db->Flush(rocksdb::FlushOptions()));
+}
 
 }  // namespace lockstep::logstore

@@ -1,10 +1,11 @@
-// The persistent map of a pool: which version of every block is where. RocksDB without its own log: the pool's log is the
-// log, and the index is a checkpoint of it. The state after a crash is some earlier, complete fold; recovery replays the
-// log from the position that this fold recorded.
+// The persistent map of a pool: which version of every block is where. RocksDB without its own log: the pool's log is
+// the log, and the index is a checkpoint of it. The state after a crash is some earlier, complete fold; recovery
+// replays the log from the position that this fold recorded.
 //
 // Tables in one key space:
 //   current: (layer, chunk)         -> one map record (map_record.h): the newest folded versions
-//   history: (layer, block, birth)  -> death, location, crc: versions that were replaced but that some retained position
+//   history: (layer, block, birth)  -> death, location, crc: versions that were replaced but that some retained
+//   position
 //                                      p of the layer, birth <= p < death, still sees
 //   used:    layer                  -> number of blocks that the layer maps itself
 //
@@ -45,7 +46,8 @@ struct Checkpoint {
 
 class Index {
  public:
-  // Opens or makes the index in `directory`. Blocking. corrupted: it must be rebuilt (Destroy, then replay the whole log).
+  // Opens or makes the index in `directory`. Blocking. corrupted: it must be rebuilt (Destroy, then replay the whole
+  // log).
   static Result<std::unique_ptr<Index>> Open(io::FileSystem& files, const std::string& directory,
                                              const IndexOptions& options, Log& log);
   // Removes all files of an index that is not open. Blocking.

@@ -1,10 +1,10 @@
 #include "logstore/index_files.h"
 
-#include <algorithm>
-#include <cerrno>
-
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
+
+#include <algorithm>
+#include <cerrno>
 
 namespace lockstep::logstore {
 namespace {
@@ -17,15 +17,23 @@ using rocksdb::Slice;
 
 IOStatus ToRocks(const Status& s) {
   switch (s.code()) {
-    case Code::kOk: return IOStatus::OK();
-    case Code::kNotFound: return IOStatus::PathNotFound(s.message());
-    case Code::kNoSpace: return IOStatus::NoSpace(s.message());
-    default: return IOStatus::IOError(s.message());
+    case Code::kOk:
+      return IOStatus::OK();
+    case Code::kNotFound:
+      return IOStatus::PathNotFound(s.message());
+    case Code::kNoSpace:
+      return IOStatus::NoSpace(s.message());
+    default:
+      return IOStatus::IOError(s.message());
   }
 }
 
-std::span<std::byte> Bytes(char* p, size_t n) { return {reinterpret_cast<std::byte*>(p), n}; }
-std::span<const std::byte> Bytes(const Slice& s) { return {reinterpret_cast<const std::byte*>(s.data()), s.size()}; }
+std::span<std::byte> Bytes(char* p, size_t n) {
+  return {reinterpret_cast<std::byte*>(p), n};
+}
+std::span<const std::byte> Bytes(const Slice& s) {
+  return {reinterpret_cast<const std::byte*>(s.data()), s.size()};
+}
 
 class Sequential final : public rocksdb::FSSequentialFile {
  public:
@@ -178,8 +186,7 @@ class IndexFileSystem final : public rocksdb::FileSystem {
     *out = info->size;
     return IOStatus::OK();
   }
-  IOStatus GetFileModificationTime(const std::string& path, const IOOptions&, uint64_t* out,
-                                   IODebugContext*) override {
+  IOStatus GetFileModificationTime(const std::string& path, const IOOptions&, uint64_t* out, IODebugContext*) override {
     const auto info = files_.Stat(path);
     if (!info.ok()) return ToRocks(info.status());
     *out = static_cast<uint64_t>(info->modified_s);

@@ -1,9 +1,9 @@
 #include "logstore/log_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
-
-#include <fmt/format.h>
 
 #include "base/checksum.h"
 
@@ -69,7 +69,9 @@ LogReader::~LogReader() = default;
 
 Task<Result<std::span<const std::byte>>> LogReader::Read(uint32_t segment, uint32_t block, uint32_t count) {
   Window& w = *window_;
-  const auto view = [&] { return std::span<const std::byte>(w.memory + size_t{block - w.block} * kBlockSize, size_t{count} * kBlockSize); };
+  const auto view = [&] {
+    return std::span<const std::byte>(w.memory + size_t{block - w.block} * kBlockSize, size_t{count} * kBlockSize);
+  };
   if (w.segment == segment && w.count != 0 && block >= w.block && block + count <= w.block + w.count) co_return view();
   const uint32_t ahead = depth_ == Depth::kVerifyData ? kWindowBlocks : count;
   w.segment = segment;
@@ -98,8 +100,8 @@ Task<Result<std::optional<LogBatch>>> LogReader::At(LogPosition place) {
   LogBatch batch;
   batch.header = std::move(*header);
   batch.begin = place;
-  batch.data_location = kDataOffset / kBlockSize + uint64_t{place.segment} * segment_blocks_ + place.block +
-                        batch.header.header_blocks();
+  batch.data_location =
+      kDataOffset / kBlockSize + uint64_t{place.segment} * segment_blocks_ + place.block + batch.header.header_blocks();
   batch.end = {place.segment, place.block + batch.header.total_blocks(), batch.header.next_segment, batch.header.crc,
                place.next + batch.header.entries.size()};
   if (depth_ == Depth::kVerifyData && batch.header.data_blocks() != 0) {
@@ -138,8 +140,8 @@ Task<Result<bool>> LogReader::ProvesDamage(uint32_t segment, uint32_t block) {
 
 Task<Status> LogReader::CheckForDamage() {
   // A torn end of the log is what a crash leaves, and nothing behind it was acknowledged as durable. But a later batch
-  // that says "everything up to here is durable" of what is missing shows that the device has lost data: cutting the log
-  // there silently would drop acknowledged writes.
+  // that says "everything up to here is durable" of what is missing shows that the device has lost data: cutting the
+  // log there silently would drop acknowledged writes.
   for (const uint32_t segment : {position_.segment, position_.next_segment}) {
     if (segment >= superblock_.segment_count) continue;
     for (uint32_t block = segment == position_.segment ? position_.block : 0; block < segment_blocks_; ++block) {

@@ -19,8 +19,8 @@ Task<Status> WriteDisk(io::Disk& disk, uint64_t offset, std::span<const std::byt
 struct LogBatch {
   BatchHeader header;
   LogPosition begin, end;
-  uint64_t data_location = 0;           // device block of the first data block
-  std::span<const std::byte> data;      // when asked for; valid until the next call of Next
+  uint64_t data_location = 0;       // device block of the first data block
+  std::span<const std::byte> data;  // when asked for; valid until the next call of Next
 };
 
 // On the disk's loop. One call at a time.

@@ -1,10 +1,10 @@
 #include "logstore/log_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "base/checksum.h"
 
@@ -18,8 +18,9 @@ struct FreeDeleter {
 }  // namespace
 
 struct LogWriter::Batch {
-  Batch() : header_memory(static_cast<std::byte*>(
-                std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{kMaxHeaderBlocks} * kBlockSize))) {
+  Batch()
+      : header_memory(static_cast<std::byte*>(
+            std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{kMaxHeaderBlocks} * kBlockSize))) {
     LS_ASSERT(header_memory);
     header.entries.reserve(kMaxEntriesPerBatch);
     header.block_crcs.reserve(kMaxBlocksPerBatch);
@@ -45,7 +46,9 @@ LogWriter::LogWriter(io::Loop& loop, io::Disk& disk, Log& log, const Superblock&
       max_entry_blocks_(std::min(kMaxBlocksPerEntry, segment_blocks_ / 8)),
       max_transaction_blocks_(std::min(kMaxBlocksPerBatch, segment_blocks_ / 2)) {}
 
-LogWriter::~LogWriter() { LS_ASSERT(in_flight_.empty() && head_ == nullptr && !sync_running_); }
+LogWriter::~LogWriter() {
+  LS_ASSERT(in_flight_.empty() && head_ == nullptr && !sync_running_);
+}
 
 void LogWriter::Start(const LogPosition& position, uint64_t epoch) {
   position_ = completed_position_ = position;
@@ -72,18 +75,20 @@ Status LogWriter::CheckSpace(uint32_t entries, uint32_t data_blocks, bool may_us
   const uint64_t waste = max_entry_blocks_ + kMaxHeaderBlocks;
   const uint64_t per_segment = segment_blocks_ > waste ? segment_blocks_ - waste : 0;
   const uint64_t here = segment_blocks_ - position_.block;
-  const uint64_t usable = (whole > reserve ? (whole - reserve) * per_segment : 0) +
-                          (whole >= reserve && here > waste ? here - waste : 0);
+  const uint64_t usable =
+      (whole > reserve ? (whole - reserve) * per_segment : 0) + (whole >= reserve && here > waste ? here - waste : 0);
   if (queued_blocks_ + entries + HeaderBlocks(1, data_blocks) + data_blocks <= usable) return {};
-  return NoSpace(fmt::format("pool {} is full: delete volumes or points, or use a larger pool",
-                             superblock_.pool.ToString()));
+  return NoSpace(
+      fmt::format("pool {} is full: delete volumes or points, or use a larger pool", superblock_.pool.ToString()));
 }
 
 void LogWriter::Append(logstore::Append& append) {
   append.sequence = next_sequence_++;
   append.next = nullptr;
-  if (tail_) tail_->next = &append;
-  else head_ = &append;
+  if (tail_)
+    tail_->next = &append;
+  else
+    head_ = &append;
   tail_ = &append;
   queued_blocks_ += HeaderBlocks(1, append.entry.data_blocks()) + append.entry.data_blocks();
   SchedulePump();
@@ -148,8 +153,7 @@ void LogWriter::Fill(Batch& batch, uint32_t room) {
       break;
     h.entries.push_back(a->entry);
     for (const io::Buffer& b : a->buffers) {
-      for (size_t at = 0; at < b.size; at += kBlockSize)
-        h.block_crcs.push_back(Crc32c({b.data + at, kBlockSize}));
+      for (size_t at = 0; at < b.size; at += kBlockSize) h.block_crcs.push_back(Crc32c({b.data + at, kBlockSize}));
       batch.buffers.push_back(b);
       bytes_of_entries += b.size;
     }
@@ -270,9 +274,9 @@ void LogWriter::StartSync() {
 
 void LogWriter::OnSynced(const Status& status) {
   if (!status.ok() && failure_.ok()) {
-    failure_ = status.WithContext(fmt::format(
-        "pool {}: flushing the log failed, the pool accepts no more writes until it is reopened",
-        superblock_.pool.ToString()));
+    failure_ = status.WithContext(
+        fmt::format("pool {}: flushing the log failed, the pool accepts no more writes until it is reopened",
+                    superblock_.pool.ToString()));
     log_.Error("{}", failure_.message());
   }
   // A failed write before this sync completed may have left a gap below what it covers.

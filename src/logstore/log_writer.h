@@ -1,8 +1,8 @@
-// The one writer of a pool's log. Entries are queued in the order of their sequence numbers; what is queued while a batch
-// is on its way makes up the next one (group commit), and entries complete in order.
+// The one writer of a pool's log. Entries are queued in the order of their sequence numbers; what is queued while a
+// batch is on its way makes up the next one (group commit), and entries complete in order.
 //
-// What is durable when: an entry that has completed is on the device, with everything before it, but perhaps only in its
-// volatile cache. Sync() makes everything completed before it durable. After a crash the log holds a prefix of the
+// What is durable when: an entry that has completed is on the device, with everything before it, but perhaps only in
+// its volatile cache. Sync() makes everything completed before it durable. After a crash the log holds a prefix of the
 // entries that contains every one that completed before a completed Sync began.
 //
 // After the first failed write or sync the writer is failed for good: nothing that comes later could be trusted to be
@@ -24,12 +24,12 @@ namespace lockstep::logstore {
 // One entry on its way into the log. Pooled by whoever queues it; owned by the writer from Append until `done`.
 struct Append {
   Entry entry;
-  std::vector<io::Buffer> buffers;  // entry.data_blocks() * kBlockSize bytes, aligned for the device
-  SequenceNumber sequence = 0;      // set by Append()
-  uint64_t location = 0;            // set before `done`: device block of its first data block
-  const uint32_t* crcs = nullptr;   // set before `done`, valid during it: checksum of each data block
-  LogPosition batch;                // set before `done`: where its batch begins
-  Status status;                    // set before `done`
+  std::vector<io::Buffer> buffers;         // entry.data_blocks() * kBlockSize bytes, aligned for the device
+  SequenceNumber sequence = 0;             // set by Append()
+  uint64_t location = 0;                   // set before `done`: device block of its first data block
+  const uint32_t* crcs = nullptr;          // set before `done`, valid during it: checksum of each data block
+  LogPosition batch;                       // set before `done`: where its batch begins
+  Status status;                           // set before `done`
   void (*done)(Append& append) = nullptr;  // in order of sequence; on the loop; never inside Append()
   void* context = nullptr;
   Append* next = nullptr;
@@ -68,7 +68,7 @@ class LogWriter {
   // Refuses everything from now on.
   void Fail(Status why);
   const Status& failure() const { return failure_; }
-  SequenceNumber last() const { return next_sequence_ - 1; }        // appended
+  SequenceNumber last() const { return next_sequence_ - 1; }  // appended
   SequenceNumber completed() const { return completed_; }
   SequenceNumber durable() const { return durable_; }
   const LogPosition& completed_position() const { return completed_position_; }  // behind the last completed batch
@@ -104,7 +104,7 @@ class LogWriter {
   const uint32_t max_entry_blocks_;
   const uint32_t max_transaction_blocks_;
 
-  LogPosition position_;            // where the next batch goes
+  LogPosition position_;  // where the next batch goes
   LogPosition completed_position_;
   uint64_t epoch_ = 0;
   SequenceNumber next_sequence_ = 1, completed_ = 0, durable_ = 0;
@@ -113,7 +113,7 @@ class LogWriter {
 
   logstore::Append* head_ = nullptr;  // queued, not yet in a batch
   logstore::Append* tail_ = nullptr;
-  uint64_t queued_blocks_ = 0;  // what the queue may take at most, headers included
+  uint64_t queued_blocks_ = 0;                    // what the queue may take at most, headers included
   std::deque<std::unique_ptr<Batch>> in_flight_;  // oldest first
   std::vector<std::unique_ptr<Batch>> spare_;
   uint64_t batches_ = 0;

@@ -86,7 +86,8 @@ std::vector<ChunkKey> Overlay::Chunks() const {
 void Overlay::Versions(const ChunkKey& key, uint32_t slot, std::vector<Version>& to) const {
   to.clear();
   if (const auto it = older_.find({key.layer, key.chunk * kChunkBlocks + slot}); it != older_.end()) to = it->second;
-  if (const auto it = chunks_.find(key); it != chunks_.end() && it->second[slot].exists()) to.push_back(it->second[slot]);
+  if (const auto it = chunks_.find(key); it != chunks_.end() && it->second[slot].exists())
+    to.push_back(it->second[slot]);
   const auto it = ranges_.find(key.layer);
   if (it == ranges_.end()) return;
   for (const HoleRange& r : it->second)

@@ -1,10 +1,10 @@
 #include "logstore/pool.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "logstore/read_path.h"
 #include "logstore/volume.h"
@@ -13,11 +13,17 @@
 namespace lockstep::logstore {
 namespace {
 
-Status NoVolume(block::VolumeId id) { return NotFound(fmt::format("there is no volume {}", id.ToString())); }
-Status NoPoint(block::PointId id) { return NotFound(fmt::format("there is no point {}", id.ToString())); }
+Status NoVolume(block::VolumeId id) {
+  return NotFound(fmt::format("there is no volume {}", id.ToString()));
+}
+Status NoPoint(block::PointId id) {
+  return NotFound(fmt::format("there is no point {}", id.ToString()));
+}
 
 // Segments that only changes of structure and holes may take, so that a full pool can still be emptied.
-uint32_t ReservedSegments(const Superblock& superblock) { return superblock.segment_count > 64 ? 2 : 1; }
+uint32_t ReservedSegments(const Superblock& superblock) {
+  return superblock.segment_count > 64 ? 2 : 1;
+}
 
 }  // namespace
 
@@ -28,8 +34,9 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       seams_(seams),
       disk_(std::move(disk)),
       map_(std::move(index)),
-      writer_(seams.loop, *disk_, seams.log, superblock,
-              {.max_batches_in_flight = options.max_batches_in_flight, .reserved_segments = ReservedSegments(superblock)}),
+      writer_(
+          seams.loop, *disk_, seams.log, superblock,
+          {.max_batches_in_flight = options.max_batches_in_flight, .reserved_segments = ReservedSegments(superblock)}),
       reads_(std::make_unique<ReadPath>(*this)),
       writes_(std::make_unique<WritePath>(*this)),
       structure_turn_(seams.loop),
@@ -44,9 +51,8 @@ Task<void> LogPool::Close() {
   { const auto turn = co_await fold_turn_.Lock(); }
   { const auto turn = co_await structure_turn_.Lock(); }
   co_await SuspendWith([this](auto resume) { writer_.WhenSettled(std::move(resume)); });
-  co_await SuspendWith([this](auto resume) {
-    writer_.Sync([resume = std::move(resume)](Status) mutable { resume(); });
-  });
+  co_await SuspendWith(
+      [this](auto resume) { writer_.Sync([resume = std::move(resume)](Status) mutable { resume(); }); });
   // A background fold that was only waiting for its turn ends in a turn of its own.
   while (background_fold_) co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
 }
@@ -81,8 +87,9 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
   const size_t padded = (payload.size() + kBlockSize - 1) / kBlockSize * kBlockSize;
   const uint32_t blocks = static_cast<uint32_t>(padded / kBlockSize);
   if (blocks > writer_.max_transaction_blocks())
-    co_return Status(Code::kTooLarge, fmt::format("the transaction takes {} bytes; this pool's limit is {}", payload.size(),
-                                                  uint64_t{writer_.max_transaction_blocks()} * kBlockSize));
+    co_return Status(Code::kTooLarge,
+                     fmt::format("the transaction takes {} bytes; this pool's limit is {}", payload.size(),
+                                 uint64_t{writer_.max_transaction_blocks()} * kBlockSize));
   LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(1, blocks, true));
 
   const std::unique_ptr<std::byte, void (*)(void*)> memory(

@@ -1,8 +1,8 @@
 // LogPool: block::Pool over the log writer, the structure and the map. Internal to the room; users see logstore.h.
 //
-// The order that makes it right: an entry gets its sequence number when it is queued, and structure changes in memory at
-// that same moment, so "which layer does this write belong to" and "what does this point contain" are decided once, in
-// log order. The map learns of a write when its batch has completed, so nothing is read that is not on the device.
+// The order that makes it right: an entry gets its sequence number when it is queued, and structure changes in memory
+// at that same moment, so "which layer does this write belong to" and "what does this point contain" are decided once,
+// in log order. The map learns of a write when its batch has completed, so nothing is read that is not on the device.
 #pragma once
 
 #include <memory>
@@ -90,16 +90,16 @@ class LogPool final : public block::Pool {
   std::unique_ptr<ReadPath> reads_;
   std::unique_ptr<WritePath> writes_;
 
-  io::AsyncMutex structure_turn_;  // changes of structure and the freezing of the map, one at a time
-  io::AsyncMutex fold_turn_;       // folds, one at a time
-  io::AsyncMutex copy_turn_;       // CopyUp, one at a time
-  uint64_t drop_generation_ = 0;   // reads that began before it may still need layers that have died
+  io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
+  io::AsyncMutex fold_turn_;                // folds, one at a time
+  io::AsyncMutex copy_turn_;                // CopyUp, one at a time
+  uint64_t drop_generation_ = 0;            // reads that began before it may still need layers that have died
   uint64_t structure_folded_ = UINT64_MAX;  // Structure::version() in the index
   bool replaying_ = false;
-  LogPosition replay_position_;             // while replaying: behind the last replayed batch
+  LogPosition replay_position_;  // while replaying: behind the last replayed batch
   SequenceNumber last_checkpoint_ = 0;
   uint64_t blocks_since_checkpoint_ = 0;
-  bool background_fold_ = false;   // one is on its way or waits for its turn
+  bool background_fold_ = false;  // one is on its way or waits for its turn
   bool closing_ = false;
   Status map_failure_;  // a fold failed: the overlay cannot shrink, so writes are refused
 };

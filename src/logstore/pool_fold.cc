@@ -26,8 +26,10 @@ FoldPlan LogPool::PlanFold() {
   plan.position = replaying_ ? replay_position_ : writer_.completed_position();
   // Layers that died, unless a read that began before still looks through them.
   std::vector<LayerId> dropped = structure_.TakeDropped();
-  if (reads_->AnyBefore(drop_generation_)) structure_.ReturnDropped(dropped);
-  else plan.dropped = std::move(dropped);
+  if (reads_->AnyBefore(drop_generation_))
+    structure_.ReturnDropped(dropped);
+  else
+    plan.dropped = std::move(dropped);
   const auto add = [&](LayerId id) {
     while (id != kNoLayer && structure_.HasLayer(id) && !plan.layers.contains(id)) {
       plan.layers.emplace(id, structure_.layer(id));
@@ -66,7 +68,8 @@ Task<Status> LogPool::FoldNow(bool persist) {
   }
   if (!status.ok()) {
     // What is frozen stays readable, but nothing more fits behind it.
-    map_failure_ = status.WithContext("the map cannot be written, the pool accepts no more writes until it is reopened");
+    map_failure_ =
+        status.WithContext("the map cannot be written, the pool accepts no more writes until it is reopened");
     writer_.Fail(map_failure_);
     co_return map_failure_;
   }

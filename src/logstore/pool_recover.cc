@@ -1,8 +1,8 @@
 // Making, finding and opening pools: the checkpoint from the index, then the log behind it.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
-
-#include <fmt/format.h>
 
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
@@ -52,14 +52,14 @@ Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options) {
                                           kDataOffset + kMinSegments * options.segment_size));
   const Result<Superblock> present = co_await ReadSuperblock(disk);
   if (present.ok())
-    co_return InUse(fmt::format("the device holds pool {} already; erase its first 8 KiB to reuse it",
-                                present->pool.ToString()));
+    co_return InUse(
+        fmt::format("the device holds pool {} already; erase its first 8 KiB to reuse it", present->pool.ToString()));
   if (present.status().code() == Code::kIoError) co_return present.status();
   Superblock superblock;
   superblock.pool = id;
   superblock.segment_size = options.segment_size;
-  superblock.segment_count = static_cast<uint32_t>(
-      std::min<uint64_t>(kMaxSegments, (disk.size() - kDataOffset) / options.segment_size));
+  superblock.segment_count =
+      static_cast<uint32_t>(std::min<uint64_t>(kMaxSegments, (disk.size() - kDataOffset) / options.segment_size));
   const auto block = std::make_unique<AlignedBlock>();
   EncodeSuperblock(superblock, block->bytes);
   // The copy first: the pool exists once block 0 says so.
@@ -85,7 +85,8 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, block::Po
     const auto checkpoint = (*index)->LoadCheckpoint();
     usable = checkpoint.status();
     if (checkpoint.ok() && *checkpoint) {
-      if ((*checkpoint)->pool != pool) usable = Corrupted("the index belongs to another pool");
+      if ((*checkpoint)->pool != pool)
+        usable = Corrupted("the index belongs to another pool");
       else if (const auto structure = Structure::Decode((*checkpoint)->structure); !structure.ok())
         usable = structure.status();
     }

@@ -1,8 +1,8 @@
 // Questions about ranges, and the copying that makes a clone its own.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
-
-#include <fmt/format.h>
 
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
@@ -92,9 +92,10 @@ Task<Result<uint64_t>> LogPool::CopyUp(block::VolumeId volume, uint64_t offset, 
     const VolumeRecord* v = structure_.Find(volume);
     if (!v) co_return NotFound(fmt::format("there is no volume {}", volume.ToString()));
     if (at >= v->size || structure_.layer(v->top).parent == kNoLayer) break;
-    const uint64_t piece = std::min({uint64_t{writer_.max_entry_blocks()} * kBlockSize, offset + length - at, v->size - at});
-    LS_CO_ASSIGN_OR_RETURN(const uint64_t some, co_await CopyUpPiece(volume, at / kBlockSize,
-                                                                     static_cast<uint32_t>(piece / kBlockSize)));
+    const uint64_t piece =
+        std::min({uint64_t{writer_.max_entry_blocks()} * kBlockSize, offset + length - at, v->size - at});
+    LS_CO_ASSIGN_OR_RETURN(const uint64_t some,
+                           co_await CopyUpPiece(volume, at / kBlockSize, static_cast<uint32_t>(piece / kBlockSize)));
     copied += some;
     at += piece;
   }

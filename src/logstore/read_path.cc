@@ -1,8 +1,8 @@
 #include "logstore/read_path.h"
 
-#include <cstring>
-
 #include <fmt/format.h>
+
+#include <cstring>
 
 #include "base/checksum.h"
 #include "logstore/pool.h"
@@ -62,7 +62,9 @@ constexpr int kLastAttempt = 2;
 }  // namespace
 
 ReadPath::ReadPath(LogPool& pool) : pool_(pool) {}
-ReadPath::~ReadPath() { LS_ASSERT(in_flight_.empty()); }
+ReadPath::~ReadPath() {
+  LS_ASSERT(in_flight_.empty());
+}
 
 bool ReadPath::AnyBefore(uint64_t generation) const {
   return !in_flight_.empty() && in_flight_.begin()->first < generation;
@@ -200,8 +202,8 @@ void ReadPath::RunDone(Op& op) {
   if (op.status.ok()) {
     for (const Op::Check& c : op.checks) {
       if (Crc32c({c.data, kBlockSize}) == c.crc) continue;
-      op.status = Corrupted(fmt::format("pool {}: device block {} does not match its checksum",
-                                        pool_.id().ToString(), c.location));
+      op.status = Corrupted(
+          fmt::format("pool {}: device block {} does not match its checksum", pool_.id().ToString(), c.location));
       pool_.seams().log.Error("{}", op.status.message());
       break;
     }

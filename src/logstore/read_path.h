@@ -20,8 +20,8 @@ class ReadPath {
   // REQUIRES: no read is in flight.
   ~ReadPath();
 
-  // Reads [request.offset, +length) of the view (layer, at); completes the request, never inside the call. REQUIRES: the
-  // request is a valid read. corrupted: a block's checksum does not match.
+  // Reads [request.offset, +length) of the view (layer, at); completes the request, never inside the call. REQUIRES:
+  // the request is a valid read. corrupted: a block's checksum does not match.
   void Read(LayerId layer, SequenceNumber at, block::Request& request);
 
   // Counts as a read in flight while it lives: the layers that were reachable when it was made stay in the index.

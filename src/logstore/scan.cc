@@ -13,8 +13,10 @@ class ExtentList {
   void Add(uint64_t first, uint64_t end, bool allocated) {
     if (first >= end) return;
     const uint64_t offset = first * kBlockSize, length = (end - first) * kBlockSize;
-    if (!extents_.empty() && extents_.back().allocated == allocated) extents_.back().length += length;
-    else extents_.push_back({offset, length, allocated});
+    if (!extents_.empty() && extents_.back().allocated == allocated)
+      extents_.back().length += length;
+    else
+      extents_.push_back({offset, length, allocated});
   }
   size_t size() const { return extents_.size(); }
   std::vector<block::Extent> Take(size_t limit) {

@@ -1,8 +1,8 @@
 #include "logstore/structure.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/codec.h"
 
@@ -42,7 +42,8 @@ class Validator {
     if (!size) return NoVolume(c.volume);
     LS_RETURN_IF_ERROR(CheckSize(c.size));
     if (c.size < *size)
-      return NotSupported(fmt::format("volume {} cannot be made smaller (it has {} bytes)", c.volume.ToString(), *size));
+      return NotSupported(
+          fmt::format("volume {} cannot be made smaller (it has {} bytes)", c.volume.ToString(), *size));
     p_.volumes[c.volume] = c.size;
     return {};
   }
@@ -89,8 +90,8 @@ class Validator {
   static Status NoPoint(PointId id) { return NotFound(fmt::format("there is no point {}", id.ToString())); }
   static Status CheckSize(uint64_t size) {
     if (size == 0 || size % kBlockSize != 0 || size > kMaxVolumeSize)
-      return InvalidArgument(fmt::format("a volume's size must be a multiple of {} between {} and {}, not {}", kBlockSize,
-                                         kBlockSize, kMaxVolumeSize, size));
+      return InvalidArgument(fmt::format("a volume's size must be a multiple of {} between {} and {}, not {}",
+                                         kBlockSize, kBlockSize, kMaxVolumeSize, size));
     return {};
   }
   Status Made(VolumeId id, uint64_t size) {
@@ -198,7 +199,9 @@ void Structure::Do(const DeleteVolume& c, SequenceNumber) {
   volumes_.erase(c.volume);
   Untop(top);
 }
-void Structure::Do(const ResizeVolume& c, SequenceNumber) { volumes_.at(c.volume).size = c.size; }
+void Structure::Do(const ResizeVolume& c, SequenceNumber) {
+  volumes_.at(c.volume).size = c.size;
+}
 
 void Structure::Do(const TakePoint& c, SequenceNumber at) {
   PointRecord point{c.point, at, {}, {}};

@@ -1,10 +1,10 @@
 // What a pool consists of: volumes, layers and points. A pure state machine: its state after a transaction follows from
 // the state before and the transaction alone, so recovery replays transactions from the log and gets the same layers.
 //
-// A layer is a map of blocks with a parent (layer, position): what it does not hold itself is what the parent held then.
-// A volume is a name for its top layer, the only one that it writes. Taking a point retains a position of the volumes'
-// top layers; cloning makes an empty layer on such a position; a revert gives the volume a new, empty top layer on one.
-// None of these touches a block.
+// A layer is a map of blocks with a parent (layer, position): what it does not hold itself is what the parent held
+// then. A volume is a name for its top layer, the only one that it writes. Taking a point retains a position of the
+// volumes' top layers; cloning makes an empty layer on such a position; a revert gives the volume a new, empty top
+// layer on one. None of these touches a block.
 //
 // A layer lives while it is the top of a volume or some position of it is retained (by a point or by a child layer).
 #pragma once

@@ -12,9 +12,13 @@ using namespace block;  // NOLINT
 constexpr uint8_t kStructureVersion = 1;
 
 template <typename Tag>
-void Put(Encoder& e, const Id<Tag>& id) { e.Bytes(id.uuid.bytes); }
+void Put(Encoder& e, const Id<Tag>& id) {
+  e.Bytes(id.uuid.bytes);
+}
 template <typename Tag>
-void Get(Decoder& d, Id<Tag>& id) { d.Bytes(id.uuid.bytes); }
+void Get(Decoder& d, Id<Tag>& id) {
+  d.Bytes(id.uuid.bytes);
+}
 
 void Put(Encoder& e, const LogPosition& p) {
   e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);
@@ -39,16 +43,30 @@ uint32_t GetCount(Decoder& d, size_t each) {
 
 enum ChangeTag : uint8_t { kCreate = 1, kDelete, kResize, kTake, kRelease, kClone, kSet };
 
-void PutChange(Encoder& e, const CreateVolume& c) { e.Little(uint8_t{kCreate}); Put(e, c.volume); e.Little(c.size); }
-void PutChange(Encoder& e, const DeleteVolume& c) { e.Little(uint8_t{kDelete}); Put(e, c.volume); }
-void PutChange(Encoder& e, const ResizeVolume& c) { e.Little(uint8_t{kResize}); Put(e, c.volume); e.Little(c.size); }
+void PutChange(Encoder& e, const CreateVolume& c) {
+  e.Little(uint8_t{kCreate});
+  Put(e, c.volume);
+  e.Little(c.size);
+}
+void PutChange(Encoder& e, const DeleteVolume& c) {
+  e.Little(uint8_t{kDelete});
+  Put(e, c.volume);
+}
+void PutChange(Encoder& e, const ResizeVolume& c) {
+  e.Little(uint8_t{kResize});
+  Put(e, c.volume);
+  e.Little(c.size);
+}
 void PutChange(Encoder& e, const TakePoint& c) {
   e.Little(uint8_t{kTake});
   Put(e, c.point);
   e.Little(static_cast<uint32_t>(c.volumes.size()));
   for (const VolumeId& v : c.volumes) Put(e, v);
 }
-void PutChange(Encoder& e, const ReleasePoint& c) { e.Little(uint8_t{kRelease}); Put(e, c.point); }
+void PutChange(Encoder& e, const ReleasePoint& c) {
+  e.Little(uint8_t{kRelease});
+  Put(e, c.point);
+}
 void PutChange(Encoder& e, const Clone& c) {
   e.Little(uint8_t{kClone});
   Put(e, c.point), Put(e, c.source), Put(e, c.volume);
@@ -61,9 +79,26 @@ void PutChange(Encoder& e, const SetContent& c) {
 
 bool GetChange(Decoder& d, Change& out) {
   switch (d.Little<uint8_t>()) {
-    case kCreate: { CreateVolume c; Get(d, c.volume); c.size = d.Little<uint64_t>(); out = c; return true; }
-    case kDelete: { DeleteVolume c; Get(d, c.volume); out = c; return true; }
-    case kResize: { ResizeVolume c; Get(d, c.volume); c.size = d.Little<uint64_t>(); out = c; return true; }
+    case kCreate: {
+      CreateVolume c;
+      Get(d, c.volume);
+      c.size = d.Little<uint64_t>();
+      out = c;
+      return true;
+    }
+    case kDelete: {
+      DeleteVolume c;
+      Get(d, c.volume);
+      out = c;
+      return true;
+    }
+    case kResize: {
+      ResizeVolume c;
+      Get(d, c.volume);
+      c.size = d.Little<uint64_t>();
+      out = c;
+      return true;
+    }
     case kTake: {
       TakePoint c;
       Get(d, c.point);
@@ -72,7 +107,12 @@ bool GetChange(Decoder& d, Change& out) {
       out = std::move(c);
       return true;
     }
-    case kRelease: { ReleasePoint c; Get(d, c.point); out = c; return true; }
+    case kRelease: {
+      ReleasePoint c;
+      Get(d, c.point);
+      out = c;
+      return true;
+    }
     case kClone: {
       Clone c;
       Get(d, c.point), Get(d, c.source), Get(d, c.volume);
@@ -80,8 +120,14 @@ bool GetChange(Decoder& d, Change& out) {
       out = c;
       return true;
     }
-    case kSet: { SetContent c; Get(d, c.volume), Get(d, c.point), Get(d, c.source); out = c; return true; }
-    default: return false;
+    case kSet: {
+      SetContent c;
+      Get(d, c.volume), Get(d, c.point), Get(d, c.source);
+      out = c;
+      return true;
+    }
+    default:
+      return false;
   }
 }
 

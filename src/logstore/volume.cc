@@ -13,11 +13,11 @@ using block::Request;
 
 Status CheckRange(block::VolumeId id, uint64_t size, uint64_t offset, uint64_t length) {
   if (offset % kBlockSize != 0 || length % kBlockSize != 0 || length == 0)
-    return InvalidArgument(fmt::format("volume {}: offset {} and length {} must be multiples of {}", id.ToString(), offset,
-                                       length, kBlockSize));
+    return InvalidArgument(fmt::format("volume {}: offset {} and length {} must be multiples of {}", id.ToString(),
+                                       offset, length, kBlockSize));
   if (offset > size || length > size - offset)
-    return InvalidArgument(fmt::format("volume {}: {} bytes at {} are beyond its end at {}", id.ToString(), length, offset,
-                                       size));
+    return InvalidArgument(
+        fmt::format("volume {}: {} bytes at {} are beyond its end at {}", id.ToString(), length, offset, size));
   return {};
 }
 
@@ -26,15 +26,16 @@ Status CheckRequest(block::VolumeId id, uint64_t size, const Request& r) {
   LS_RETURN_IF_ERROR(CheckRange(id, size, r.offset, r.length));
   if (r.op != Request::Op::kRead && r.op != Request::Op::kWrite) return {};
   if (r.length > block::kMaxTransferSize)
-    return InvalidArgument(fmt::format("volume {}: one request moves at most {} bytes", id.ToString(),
-                                       block::kMaxTransferSize));
+    return InvalidArgument(
+        fmt::format("volume {}: one request moves at most {} bytes", id.ToString(), block::kMaxTransferSize));
   uint64_t total = 0;
   for (const block::Buffer& b : r.buffers) {
     if (b.size % kBlockSize != 0 || reinterpret_cast<uintptr_t>(b.data) % io::Disk::kMemoryAlignment != 0)
       return InvalidArgument(fmt::format("volume {}: a buffer is not aligned to {}", id.ToString(), kBlockSize));
     total += b.size;
   }
-  if (total != r.length) return InvalidArgument(fmt::format("volume {}: the buffers do not fit the length", id.ToString()));
+  if (total != r.length)
+    return InvalidArgument(fmt::format("volume {}: the buffers do not fit the length", id.ToString()));
   return {};
 }
 
@@ -44,7 +45,9 @@ void Answer(LogPool& pool, Request& request, Status status) {
   pool.seams().loop.Post([&request] { request.done(request); });
 }
 
-Status Gone(block::VolumeId id) { return NotFound(fmt::format("volume {} has been deleted", id.ToString())); }
+Status Gone(block::VolumeId id) {
+  return NotFound(fmt::format("volume {} has been deleted", id.ToString()));
+}
 
 }  // namespace
 
@@ -58,11 +61,14 @@ void LogVolume::Submit(Request& request) {
   if (!v) return Answer(pool_, request, Gone(id_));
   if (Status bad = CheckRequest(id_, v->size, request); !bad.ok()) return Answer(pool_, request, std::move(bad));
   switch (request.op) {
-    case Request::Op::kRead: return pool_.reads().Read(v->top, kNow, request);
-    case Request::Op::kFlush: return pool_.writes().Flush(request);
+    case Request::Op::kRead:
+      return pool_.reads().Read(v->top, kNow, request);
+    case Request::Op::kFlush:
+      return pool_.writes().Flush(request);
     case Request::Op::kWrite:
     case Request::Op::kWriteZeroes:
-    case Request::Op::kDiscard: return pool_.writes().Write(*v, request);
+    case Request::Op::kDiscard:
+      return pool_.writes().Write(*v, request);
   }
 }
 

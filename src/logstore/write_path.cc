@@ -9,22 +9,26 @@ namespace lockstep::logstore {
 struct WritePath::Piece {
   Append append;
   WritePath* path = nullptr;
-  block::Request* request = nullptr;                  // of a client, or
-  std::move_only_function<void(Status)> written;      // of WriteBlocks
+  block::Request* request = nullptr;              // of a client, or
+  std::move_only_function<void(Status)> written;  // of WriteBlocks
   Piece* next_free = nullptr;
 };
 
 namespace {
 
 // In Request::engine_scratch: pieces that have not completed.
-uint64_t& Outstanding(block::Request& request) { return request.engine_scratch[0]; }
+uint64_t& Outstanding(block::Request& request) {
+  return request.engine_scratch[0];
+}
 
 constexpr uint64_t kMaxHoleBlocks = 1u << 30;  // of one entry
 
 }  // namespace
 
 WritePath::WritePath(LogPool& pool) : pool_(pool) {}
-WritePath::~WritePath() { LS_ASSERT(in_flight_ == 0); }
+WritePath::~WritePath() {
+  LS_ASSERT(in_flight_ == 0);
+}
 
 WritePath::Piece& WritePath::TakePiece() {
   if (!free_) {
@@ -70,8 +74,10 @@ void WritePath::Queue(LayerId layer, block::Request& request) {
   request.status = {};
   Outstanding(request) = 0;
   ++in_flight_;
-  if (data) QueueData(layer, request);
-  else QueueHoles(layer, request);
+  if (data)
+    QueueData(layer, request);
+  else
+    QueueHoles(layer, request);
 }
 
 void WritePath::QueueData(LayerId layer, block::Request& request) {
@@ -180,8 +186,10 @@ void WritePath::Unhold() {
   const std::unique_ptr<Held> held = std::move(held_);
   for (block::Request* request : held->waiting) {
     const VolumeRecord* volume = pool_.structure().Find(held->volume);
-    if (volume) Write(*volume, *request);
-    else CompleteLater(*request, NotFound("the volume has been deleted"));
+    if (volume)
+      Write(*volume, *request);
+    else
+      CompleteLater(*request, NotFound("the volume has been deleted"));
   }
 }
 

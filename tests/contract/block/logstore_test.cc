@@ -1,8 +1,9 @@
-// The suite on the log store, on a simulated disk and file system: with everything small, so that folds, checkpoints and
-// segment changes happen all the time, and as shipped.
+// The suite on the log store, on a simulated disk and file system: with everything small, so that folds, checkpoints
+// and segment changes happen all the time, and as shipped.
+#include "logstore/logstore.h"
+
 #include <optional>
 
-#include "logstore/logstore.h"
 #include "sim/env.h"
 #include "tests/contract/block/suite.h"
 

@@ -58,7 +58,8 @@ TEST(Units, ParsesWhatPeopleWrite) {
 TEST(Uuid, RoundTripsAsText) {
   const Uuid id = *Uuid::Parse("01234567-89AB-cdef-0123-456789abcdef");
   EXPECT_EQ(id.ToString(), "01234567-89ab-cdef-0123-456789abcdef");
-  for (const char* bad : {"", "01234567", "01234567-89ab-cdef-0123-456789abcdeg", "0123456789ab-cdef-0123-456789abcdef01"})
+  for (const char* bad :
+       {"", "01234567", "01234567-89ab-cdef-0123-456789abcdeg", "0123456789ab-cdef-0123-456789abcdef01"})
     EXPECT_FALSE(Uuid::Parse(bad).ok()) << bad;
 }
 
