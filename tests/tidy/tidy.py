@@ -33,9 +33,9 @@ BANNED = [
     (r"(?<![\w.>])::(socket|bind|listen|accept|connect|send|recv|read|write|close)\(",
      "sockets come from io::Network"),
     (r"\b(usleep|nanosleep|sleep)\(", "waiting belongs to io::Loop"),
-    (r"(?<![\w.>])(?:std::)?(exit|_exit|abort|system|popen|fork)\(", "only a program's main decides to end the process"),
+    (r"(?<![\w.>])(?:std::)?(exit|_exit|abort|system|popen|fork)\(", "only a program's main ends the process"),
     (r"(?<![\w.>])(?:std::)?getenv\(", "settings come from the configuration"),
-    (r"#include <(fstream|filesystem|thread|mutex|condition_variable|future|sys/socket\.h|unistd\.h|fcntl\.h)>",
+    (r"#include <(fstream|filesystem|thread|mutex|condition_variable|future|sys/socket\.h|(unistd|fcntl)\.h)>",
      "an operating-system header above io/posix"),
     (r"#include <(expected|format)>", "clang 14 with libstdc++ 12 has it not"),
 ]
