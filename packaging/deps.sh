@@ -2,8 +2,9 @@
 # The Debian 12 packages that Lockstep needs, in one place, by what for. Installs those that are missing; says nothing
 # and takes no time when all are there.
 #
-#   packaging/deps.sh [runtime|build|test|sanitize]...    install these sets (default: runtime build test sanitize)
-#   packaging/deps.sh --list [set]...                     print the names, install nothing
+#   packaging/deps.sh [runtime|build|test|quickstart|sanitize]...
+#                                          install these sets (default: all but quickstart, which is a part of test)
+#   packaging/deps.sh --list [set]...      print the names, install nothing
 set -euo pipefail
 
 # What a built lockstepd links to. The build set pulls these in too; a machine that only runs Lockstep needs no more.
@@ -11,9 +12,11 @@ runtime=(liburing2 librocksdb7.8 libsqlite3-0 libpugixml1v5 libspdlog1.10 libfmt
 build=(g++ cmake ninja-build pkg-config ccache mold liburing-dev librocksdb-dev libsqlite3-dev libboost-dev
   libpugixml-dev libspdlog-dev libfmt-dev libisal-dev libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libgtest-dev
   libgmock-dev libbenchmark-dev)
-# The stock clients that the external tests and the quickstart run against lockstepd.
-test=(python3 python3-venv git curl libnbd-bin python3-libnbd nbdkit qemu-utils qemu-system-x86 fio sblim-wbemcli
+# The stock clients that the external tests run against lockstepd.
+test=(python3 python3-venv git curl libnbd-bin python3-libnbd fuse3 nbdkit qemu-utils qemu-system-x86 fio sblim-wbemcli
   xfsprogs e2fsprogs util-linux procps universal-ctags)
+# What ./quickstart shows it with: a part of the test set, so that nobody waits for QEMU to see a snapshot.
+quickstart=(python3 python3-venv libnbd-bin python3-libnbd fuse3 sblim-wbemcli e2fsprogs util-linux mount)
 # Another compiler, the fuzzing engine and the sanitizers' symbolizer.
 sanitize=(clang llvm libclang-rt-14-dev)
 
@@ -28,8 +31,9 @@ for set in "${sets[@]}"; do
     runtime) wanted+=("${runtime[@]}") ;;
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    quickstart) wanted+=("${quickstart[@]}") ;;
     sanitize) wanted+=("${sanitize[@]}") ;;
-    *) echo "deps.sh: no such set: $set (runtime, build, test, sanitize)" >&2; exit 2 ;;
+    *) echo "deps.sh: no such set: $set (runtime, build, test, quickstart, sanitize)" >&2; exit 2 ;;
   esac
 done
 [[ $list_only == yes ]] && { printf '%s\n' "${wanted[@]}"; exit 0; }
