@@ -1,0 +1,109 @@
+// The engine without a protocol: load through block::Volume on a pool in a real file.
+//
+//   bench_engine --file=FILE --index=DIR [--op=write|read] [--pattern=random|sequential] [--block=4K] [--depth=32]
+//                [--seconds=3] [--bytes=1G] [--volume=1G]
+//
+// FILE must exist, fully written, and be large enough for the volume and the bytes; it becomes a new pool. The volume
+// is written once from front to back before the measurement. Prints one line of JSON.
+#include <sys/resource.h>
+
+#include <fmt/format.h>
+
+#include "bench/arguments.h"
+#include "bench/load.h"
+#include "bench/session.h"
+
+namespace lockstep::bench {
+namespace {
+
+struct Outcome {
+  Latency latency;
+  uint64_t operations = 0;
+  double seconds = 0;
+  double cpu_seconds = 0;  // of the whole process: loop, executor and the kernel on their behalf
+};
+
+double CpuSeconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// Until the load has ended by itself or `limit` has passed.
+Task<void> Await(io::Loop& loop, Load& load, io::Duration limit) {
+  io::TimerId timer = io::TimerId::kNone;
+  co_await SuspendWith([&](auto resume) {
+    auto shared = std::make_shared<decltype(resume)>(std::move(resume));
+    timer = loop.After(limit, [&load, shared] { load.Stop([shared] { (*shared)(); }); });
+    load.WhenEnded([shared] { (*shared)(); });
+    load.Start();
+  });
+  loop.Cancel(timer);
+}
+
+Task<Result<Outcome>> Measure(Session& session, Shape shape, uint64_t volume_size, io::Duration limit) {
+  LS_CO_ASSIGN_OR_RETURN(const auto volumes, co_await session.AddVolumes(1, volume_size));
+  Load fill(volumes, session.env().clock(), {true, false, 1 << 20, 16, volume_size}, 1);
+  co_await Await(session.loop(), fill, std::chrono::hours(1));
+  LS_CO_RETURN_IF_ERROR(fill.status());
+  const Status flushed = co_await session.pool().Flush();
+  LS_CO_RETURN_IF_ERROR(flushed);
+
+  Load load(volumes, session.env().clock(), shape, 2);
+  const double cpu = CpuSeconds();
+  const io::Instant begin = session.env().clock().Now();
+  co_await Await(session.loop(), load, limit);
+  const io::Duration took = session.env().clock().Now() - begin;
+  LS_CO_RETURN_IF_ERROR(load.status());
+  co_return Outcome{Summarize(load.samples()), load.samples().size(), static_cast<double>(took.count()) / 1e9,
+                    CpuSeconds() - cpu};
+}
+
+void Print(const Outcome& o, uint64_t block) {
+  const double rate = static_cast<double>(o.operations) / o.seconds;
+  fmt::print("{{\"iops\": {:.1f}, \"mb_per_s\": {:.2f}, \"cpu_us_per_op\": {:.2f}, \"seconds\": {:.3f}, "
+             "\"median_us\": {:.1f}, \"p99_us\": {:.1f}, \"longest_us\": {:.1f}}}\n",
+             rate, rate * static_cast<double>(block) / 1e6, o.cpu_seconds * 1e6 / static_cast<double>(o.operations),
+             o.seconds, o.latency.median, o.latency.p99, o.latency.longest);
+}
+
+Status Main(const Arguments& arguments) {
+  Shape shape;
+  shape.write = arguments.Text("op") == "write";
+  shape.random = arguments.Text("pattern") == "random";
+  LS_ASSIGN_OR_RETURN(shape.block, arguments.Number("block"));
+  LS_ASSIGN_OR_RETURN(shape.bytes, arguments.Number("bytes"));
+  LS_ASSIGN_OR_RETURN(const uint64_t depth, arguments.Number("depth"));
+  shape.depth = static_cast<unsigned>(depth);
+  LS_ASSIGN_OR_RETURN(const uint64_t volume_size, arguments.Number("volume"));
+  LS_ASSIGN_OR_RETURN(const uint64_t seconds, arguments.Number("seconds"));
+  LS_ASSIGN_OR_RETURN(const auto session, Session::Create({arguments.Text("file"), arguments.Text("index")}));
+  const std::chrono::seconds limit(seconds);
+  LS_ASSIGN_OR_RETURN(const Outcome outcome,
+                      RunOn(session->loop(), Measure(*session, shape, volume_size, limit)));
+  Print(outcome, shape.block);
+  return {};
+}
+
+}  // namespace
+}  // namespace lockstep::bench
+
+int main(int argc, char** argv) {
+  using namespace lockstep;
+  const auto arguments = bench::Arguments::Parse(std::span(argv + 1, static_cast<size_t>(argc - 1)),
+                                                 {{"file", ""},
+                                                  {"index", ""},
+                                                  {"op", "write"},
+                                                  {"pattern", "random"},
+                                                  {"block", "4K"},
+                                                  {"depth", "32"},
+                                                  {"seconds", "3"},
+                                                  {"bytes", "1G"},
+                                                  {"volume", "1G"}});
+  const Status status = arguments.ok() ? bench::Main(*arguments) : arguments.status();
+  if (!status.ok()) fmt::print(stderr, "bench_engine: {}\n", status.ToString());
+  return status.ok() ? 0 : 1;
+}
