@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "catalog/directory.h"
-#include "control/async_mutex.h"
 #include "control/control.h"
+#include "io/async_mutex.h"
 #include "replication/draft.h"
 #include "replication/plan.h"
 
@@ -85,9 +85,9 @@ class Control::Impl {
  private:
   // A record with the progress that the copier has made since the last commit.
   struct Progress {
-    PointId point;         // of the relationship, when it was read: another one is another copy
-    uint64_t copied = 0;   // bytes
-    uint64_t stored = 0;   // of them, in the catalog
+    PointId point;        // of the relationship, when it was read: another one is another copy
+    uint64_t copied = 0;  // bytes
+    uint64_t stored = 0;  // of them, in the catalog
   };
   using ExportSet = std::map<std::string, PublishedExport>;
 
@@ -150,17 +150,17 @@ class Control::Impl {
   Directory directory_;
   std::map<PoolId, OpenPool> pools_;
   std::map<VolumeId, uint64_t> used_;  // bytes, as last read
-  AsyncMutex changes_;
+  io::AsyncMutex changes_;
   bool stopping_ = false;
   Status failed_;  // why nothing can be changed any more: the catalog's state is not known
 
   ExportSet published_;
   std::map<RelationshipId, Progress> progress_;
-  std::set<PoolId> copying_;           // pools whose copy loop runs
+  std::set<PoolId> copying_;               // pools whose copy loop runs
   std::vector<io::Closure> copies_ended_;  // who waits for copying_ to become empty
   std::map<JobId, std::vector<io::Closure>> job_waiters_;
   io::TimerId job_timer_ = io::TimerId::kNone;
-  uint64_t tasks_ = 0;                 // that were started from timers and run
+  uint64_t tasks_ = 0;  // that were started from timers and run
   std::map<uint64_t, Listener> listeners_;
   uint64_t next_listener_ = 1;
 };

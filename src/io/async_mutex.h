@@ -1,6 +1,7 @@
-// Mutual exclusion for coroutines of one loop: one holder, the others wait in their order. Blocks no thread.
+// Mutual exclusion between coroutines of one loop, in the order in which they asked. Blocks no thread.
 #pragma once
 
+#include <coroutine>
 #include <deque>
 #include <utility>
 
@@ -9,53 +10,54 @@
 
 namespace lockstep::io {
 
-// On its loop only. REQUIRES: nobody holds it or waits when it is destroyed.
+// On one loop's thread only. Not recursive.
 class AsyncMutex {
  public:
   explicit AsyncMutex(Loop& loop) : loop_(loop) {}
+  // REQUIRES: nobody has it or waits for it.
   ~AsyncMutex() { LS_ASSERT(!held_ && waiting_.empty()); }
 
-  // Held from the end of Lock until the object is destroyed or released.
+  // Gives it back when it is destroyed.
   class Guard {
    public:
-    explicit Guard(AsyncMutex& mutex) : mutex_(&mutex) {}
+    explicit Guard(AsyncMutex* mutex) : mutex_(mutex) {}
     Guard(Guard&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
     Guard& operator=(Guard&&) = delete;
     ~Guard() { Release(); }
     void Release() {
-      if (AsyncMutex* m = std::exchange(mutex_, nullptr)) m->Unlock();
+      if (AsyncMutex* mutex = std::exchange(mutex_, nullptr)) mutex->Unlock();
     }
 
    private:
     AsyncMutex* mutex_;
   };
 
-  Task<Guard> Lock() {
-    if (!held_) {
-      held_ = true;
-      co_return Guard(*this);
-    }
-    co_await SuspendWith([this](auto resume) { waiting_.push_back(std::move(resume)); });
-    co_return Guard(*this);
+  // const auto guard = co_await mutex.Lock();
+  auto Lock() {
+    struct Awaiter {
+      AsyncMutex& mutex;
+      bool await_ready() const noexcept { return !std::exchange(mutex.held_, true); }
+      void await_suspend(std::coroutine_handle<> handle) { mutex.waiting_.push_back(handle); }
+      Guard await_resume() const noexcept { return Guard(&mutex); }
+    };
+    return Awaiter{*this};
   }
-  bool held() const { return held_; }
 
  private:
+  // Hands it to the next one, who goes on later: whoever unlocks runs to its end first.
   void Unlock() {
-    LS_ASSERT(held_);
     if (waiting_.empty()) {
       held_ = false;
       return;
     }
-    // It stays held: it passes to the first that waits, who goes on in a turn of its own.
-    Closure next = std::move(waiting_.front());
+    const std::coroutine_handle<> next = waiting_.front();
     waiting_.pop_front();
-    loop_.Post(std::move(next));
+    loop_.Post([next] { next.resume(); });
   }
 
   Loop& loop_;
   bool held_ = false;
-  std::deque<Closure> waiting_;
+  std::deque<std::coroutine_handle<>> waiting_;
 };
 
 }  // namespace lockstep::io
