@@ -124,7 +124,8 @@ void OwningJobElement(const Face& face, const ObjectPath*, const PairSink& sink)
 }
 
 // What a job works on, as far as it is still there. Of volumes only the targets: clients take the first volume that they
-// find here for the replica that the job made.
+// find here for the replica that the job made. Relationships cannot be here, since an association is no
+// CIM_ManagedElement; the call that started the job has answered their paths.
 std::vector<ObjectPath> AffectedBy(const Face& face, const catalog::JobRecord& job) {
   std::vector<ObjectPath> elements;
   for (catalog::VolumeId volume : job.volumes) {
@@ -133,12 +134,6 @@ std::vector<ObjectPath> AffectedBy(const Face& face, const catalog::JobRecord& j
   for (catalog::GroupId group : job.groups) {
     if (face.control.Group(group).ok()) elements.push_back(face.paths.Group(group));
   }
-  for (catalog::RelationshipId id : job.relationships) {
-    Result<control::RelationshipView> view = face.control.Relationship(id);
-    if (view.ok()) elements.push_back(face.paths.Relationship(view->record));
-  }
-  Result<control::GroupRelationshipView> group = face.control.GroupRelationship(job.group_relationship);
-  if (group.ok()) elements.push_back(face.paths.GroupRelationship(group->record));
   return elements;
 }
 
