@@ -33,7 +33,8 @@ class BlockMap {
   // the index. REQUIRES: not folding.
   void Freeze();
   const Overlay& frozen() const { return *frozen_; }
-  void Thaw() { frozen_.reset(); }
+  // What was frozen is handed out: destroying it takes time that a loop should not spend.
+  std::unique_ptr<Overlay> Thaw() { return std::move(frozen_); }
 
  private:
   std::unique_ptr<Index> index_;

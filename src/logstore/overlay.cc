@@ -17,7 +17,10 @@ void Overlay::Put(const Layer& layer, ChunkVersions& slots, uint64_t block, cons
 }
 
 void Overlay::Write(const Layer& layer, uint64_t block, const Version& version) {
-  Put(layer, chunks_[{layer.id, block / kChunkBlocks}], block, version);
+  bool fresh;
+  ChunkVersions& slots = chunks_.FindOrMake({layer.id, block / kChunkBlocks}, fresh);
+  if (fresh) layers_.insert(layer.id);
+  Put(layer, slots, block, version);
 }
 
 void Overlay::PunchSlots(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth) {
@@ -36,11 +39,13 @@ void Overlay::PunchHole(const Layer& layer, uint64_t block, uint64_t count, Sequ
   };
   if (end_whole - first_whole < chunks_.size()) {
     for (uint64_t c = first_whole; c < end_whole; ++c)
-      if (const auto it = chunks_.find({layer.id, c}); it != chunks_.end()) punch(c, it->second);
+      if (ChunkVersions* slots = chunks_.Find({layer.id, c})) punch(c, *slots);
   } else {
-    for (auto& [key, slots] : chunks_)
+    chunks_.ForEach([&](const ChunkKey& key, ChunkVersions& slots) {
       if (key.layer == layer.id && key.chunk >= first_whole && key.chunk < end_whole) punch(key.chunk, slots);
+    });
   }
+  layers_.insert(layer.id);
   ranges_[layer.id].push_back({first_whole, end_whole - 1, birth});
   ++range_count_;
 }
@@ -62,12 +67,12 @@ Version Overlay::OlderThan(const BlockKey& key, SequenceNumber at) const {
 }
 
 void Overlay::Lookup(const ChunkKey& key, SequenceNumber at, uint16_t& wanted, ChunkVersions& to) const {
-  const auto it = chunks_.find(key);
+  const ChunkVersions* slots = chunks_.Find(key);
   const Version hole = range_count_ == 0 ? Version() : HoleOver(key, at);
-  if (it == chunks_.end() && !hole.exists()) return;
+  if (!slots && !hole.exists()) return;
   for (uint32_t i = 0; i < kChunkBlocks; ++i) {
     if ((wanted & (1u << i)) == 0) continue;
-    Version v = it == chunks_.end() ? Version() : it->second[i];
+    Version v = slots ? (*slots)[i] : Version();
     if (v.exists() && v.birth > at) v = OlderThan({key.layer, key.chunk * kChunkBlocks + i}, at);
     if (hole.birth > v.birth) v = hole;
     if (!v.exists()) continue;
@@ -79,15 +84,14 @@ void Overlay::Lookup(const ChunkKey& key, SequenceNumber at, uint16_t& wanted, C
 std::vector<ChunkKey> Overlay::Chunks() const {
   std::vector<ChunkKey> keys;
   keys.reserve(chunks_.size());
-  for (const auto& [key, slots] : chunks_) keys.push_back(key);
+  chunks_.ForEach([&](const ChunkKey& key, const ChunkVersions&) { keys.push_back(key); });
   return keys;
 }
 
 void Overlay::Versions(const ChunkKey& key, uint32_t slot, std::vector<Version>& to) const {
   to.clear();
   if (const auto it = older_.find({key.layer, key.chunk * kChunkBlocks + slot}); it != older_.end()) to = it->second;
-  if (const auto it = chunks_.find(key); it != chunks_.end() && it->second[slot].exists())
-    to.push_back(it->second[slot]);
+  if (const ChunkVersions* slots = chunks_.Find(key); slots && (*slots)[slot].exists()) to.push_back((*slots)[slot]);
   const auto it = ranges_.find(key.layer);
   if (it == ranges_.end()) return;
   for (const HoleRange& r : it->second)

@@ -4,20 +4,15 @@
 // Owned by the pool's loop while it grows; once frozen it is constant and a fold may read it from another thread.
 #pragma once
 
-#include <memory_resource>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "logstore/chunk_table.h"
 #include "logstore/index.h"
 #include "logstore/structure.h"
 
 namespace lockstep::logstore {
-
-struct ChunkKeyHash {
-  size_t operator()(const ChunkKey& k) const noexcept {
-    return (k.chunk ^ (uint64_t{k.layer} << 40)) * 0x9e3779b97f4a7c15ull >> 7;
-  }
-};
 
 // A long hole in whole chunks, kept as a range: a discarded terabyte costs one of these.
 struct HoleRange {
@@ -43,6 +38,8 @@ class Overlay {
   // A measure of its size: chunks touched, and hole ranges weighed by what scanning them costs.
   size_t weight() const { return chunks_.size() + older_.size() + 256 * range_count_; }
 
+  // Layers that anything in here belongs to.
+  const std::unordered_set<LayerId>& layers() const { return layers_; }
   // For the fold: every chunk touched, unordered; the hole ranges of a layer; all versions of one block, oldest first.
   std::vector<ChunkKey> Chunks() const;
   const std::unordered_map<LayerId, std::vector<HoleRange>>& ranges() const { return ranges_; }
@@ -55,7 +52,9 @@ class Overlay {
     bool operator==(const BlockKey&) const = default;
   };
   struct BlockKeyHash {
-    size_t operator()(const BlockKey& k) const noexcept { return ChunkKeyHash()({k.layer, k.block}); }
+    size_t operator()(const BlockKey& k) const noexcept {
+      return static_cast<size_t>((k.block ^ uint64_t{k.layer} << 40) * 0x9e3779b97f4a7c15ull >> 7);
+    }
   };
   void Put(const Layer& layer, ChunkVersions& slots, uint64_t block, const Version& version);
   void PunchSlots(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth);
@@ -63,12 +62,11 @@ class Overlay {
   Version HoleOver(const ChunkKey& key, SequenceNumber at) const;
   Version OlderThan(const BlockKey& key, SequenceNumber at) const;
 
-  // Nodes are never freed one by one: a buffer that only grows serves them, and goes with the overlay.
-  std::pmr::monotonic_buffer_resource memory_{64 << 10};
-  std::pmr::unordered_map<ChunkKey, ChunkVersions, ChunkKeyHash> chunks_{&memory_};
+  ChunkTable chunks_;
   std::unordered_map<BlockKey, std::vector<Version>, BlockKeyHash> older_;  // oldest first
   std::unordered_map<LayerId, std::vector<HoleRange>> ranges_;
   size_t range_count_ = 0;
+  std::unordered_set<LayerId> layers_;
 };
 
 }  // namespace lockstep::logstore

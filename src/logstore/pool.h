@@ -73,7 +73,6 @@ class LogPool final : public block::Pool {
   // One whole fold: freeze, sync, write, and a checkpoint when it is due or `persist` says so.
   Task<Status> FoldNow(bool persist);
   FoldPlan PlanFold();
-  void AfterFold(const FoldResult& result);
   Task<Result<uint64_t>> CopyUpPiece(block::VolumeId volume, uint64_t first_block, uint32_t blocks);
   Task<Result<uint64_t>> CopyUpHeld(block::VolumeId volume, uint64_t first_block, uint32_t blocks);
   // Which blocks of [first_block, +blocks) the layer shows but does not hold itself.

@@ -36,8 +36,7 @@ FoldPlan LogPool::PlanFold() {
       id = structure_.layer(id).parent;
     }
   };
-  for (const ChunkKey& key : map_.active().Chunks()) add(key.layer);
-  for (const auto& [layer, ranges] : map_.active().ranges()) add(layer);
+  for (const LayerId layer : map_.active().layers()) add(layer);
   if (structure_.version() != structure_folded_) plan.structure = structure_.Encode();
   return plan;
 }
@@ -73,16 +72,14 @@ Task<Status> LogPool::FoldNow(bool persist) {
     writer_.Fail(map_failure_);
     co_return map_failure_;
   }
-  AfterFold(*result);
+  for (const auto& [layer, delta] : result->used_blocks) structure_.AddUsedBlocks(layer, delta);
+  std::unique_ptr<Overlay> folded = map_.Thaw();
+  writer_.Resume();
   structure_folded_ = version;
   if (checkpoint) blocks_since_checkpoint_ -= blocks;
+  auto drop = [&folded] { folded.reset(); };
+  co_await seams_.executor.Call(seams_.loop, drop);
   co_return Status();
-}
-
-void LogPool::AfterFold(const FoldResult& result) {
-  for (const auto& [layer, delta] : result.used_blocks) structure_.AddUsedBlocks(layer, delta);
-  map_.Thaw();
-  writer_.Resume();
 }
 
 }  // namespace lockstep::logstore

@@ -162,9 +162,8 @@ const PointRecord* Structure::Find(PointId id) const {
   return it == points_.end() ? nullptr : &it->second;
 }
 const PointMember* Structure::Member(const PointRecord& point, VolumeId volume) {
-  const auto it = std::find_if(point.members.begin(), point.members.end(),
-                               [&](const PointMember& m) { return m.volume == volume; });
-  return it == point.members.end() ? nullptr : &*it;
+  const auto it = point.index.find(volume);
+  return it == point.index.end() ? nullptr : &point.members[it->second];
 }
 
 void Structure::SetLogPosition(PointId id, const LogPosition& log) {
@@ -204,9 +203,12 @@ void Structure::Do(const ResizeVolume& c, SequenceNumber) {
 }
 
 void Structure::Do(const TakePoint& c, SequenceNumber at) {
-  PointRecord point{c.point, at, {}, {}};
+  PointRecord point{c.point, at, {}, {}, {}};
+  point.members.reserve(c.volumes.size());
+  point.index.reserve(c.volumes.size());
   for (const VolumeId& id : c.volumes) {
     const VolumeRecord& v = volumes_.at(id);
+    point.index.emplace(id, static_cast<uint32_t>(point.members.size()));
     point.members.push_back({id, v.top, v.size});
     Retain(v.top, at);
   }

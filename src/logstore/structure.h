@@ -46,8 +46,9 @@ struct PointMember {
 struct PointRecord {
   block::PointId id;
   SequenceNumber position = 0;
-  LogPosition log;  // where the batch that took it begins, to walk the log from
-  std::vector<PointMember> members;
+  LogPosition log;                                      // where the batch that took it begins, to walk the log from
+  std::vector<PointMember> members;                     // in the order in which they were named
+  std::unordered_map<block::VolumeId, uint32_t> index;  // of members
 };
 
 struct VolumeRecord {

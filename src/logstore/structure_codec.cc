@@ -214,6 +214,7 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
       m.size = d.Little<uint64_t>();
       if (!s.layers_.contains(m.layer)) return bad;
       s.Retain(m.layer, p.position);
+      p.index.emplace(m.volume, static_cast<uint32_t>(p.index.size()));
     }
     s.points_[p.id] = std::move(p);
   }
