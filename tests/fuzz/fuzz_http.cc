@@ -1,5 +1,5 @@
-// Any bytes on a connection, split at places that the first byte chooses: the engine answers, refuses or waits, and holds
-// no more than its limits.
+// Any bytes on a connection, split at places that the first byte chooses: the engine answers, refuses or waits, and
+// holds no more than its limits.
 #include <algorithm>
 #include <cstdint>
 
