@@ -1,5 +1,5 @@
-// CIM_SynchronizationAspect: retained points without a target, as Dissolve leaves them behind. A client removes one with
-// DeleteInstance.
+// CIM_SynchronizationAspect: retained points without a target, as Dissolve leaves them behind. A client removes one
+// with DeleteInstance.
 #include "smis/aspects.h"
 #include "smis/providers.h"
 

@@ -123,8 +123,8 @@ void OwningJobElement(const Face& face, const ObjectPath*, const PairSink& sink)
   }
 }
 
-// What a job works on, as far as it is still there. Of volumes only the targets: clients take the first volume that they
-// find here for the replica that the job made. Relationships cannot be here, since an association is no
+// What a job works on, as far as it is still there. Of volumes only the targets: clients take the first volume that
+// they find here for the replica that the job made. Relationships cannot be here, since an association is no
 // CIM_ManagedElement; the call that started the job has answered their paths.
 std::vector<ObjectPath> AffectedBy(const Face& face, const catalog::JobRecord& job) {
   std::vector<ObjectPath> elements;

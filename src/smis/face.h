@@ -16,7 +16,11 @@ namespace lockstep::smis {
 // Owned jointly by the providers; immutable. The references outlive them.
 struct Face {
   Face(Surroundings s, Identity i)
-      : control(s.control), clock(s.clock), log(s.log), identity(std::move(i)), paths(s.control, identity.system_name) {}
+      : control(s.control),
+        clock(s.clock),
+        log(s.log),
+        identity(std::move(i)),
+        paths(s.control, identity.system_name) {}
 
   control::Control& control;
   io::Clock& clock;

@@ -25,8 +25,8 @@ namespace lockstep::smis {
 inline constexpr uint32_t kCompleted = 0, kNotSupported = 1, kTimeout = 3, kFailed = 4, kInvalidParameter = 5,
                           kInUse = 6, kJobStarted = 4096;
 
-// How a method ended. `why` explains a code that is neither success nor a job; it goes to the log, since CIM-XML carries
-// no text beside a return code.
+// How a method ended. `why` explains a code that is neither success nor a job; it goes to the log, since CIM-XML
+// carries no text beside a return code.
 struct Outcome {
   uint32_t code = kCompleted;
   std::vector<wbem::Property> out;
@@ -41,8 +41,8 @@ Outcome DoneOrStarted(const Face& face, std::optional<catalog::JobId> job, std::
 Outcome Refused(Status why);
 Outcome Refused(uint32_t code, Status why);
 
-// The parameters of one call. The first thing that is wrong is kept in status(); what is read after that, or is missing,
-// is absent. REQUIRES: face and call outlive it.
+// The parameters of one call. The first thing that is wrong is kept in status(); what is read after that, or is
+// missing, is absent. REQUIRES: face and call outlive it.
 class Arguments {
  public:
   Arguments(const Face& face, const wbem::MethodCall& call) : face_(face), call_(call) {}
@@ -100,8 +100,8 @@ struct Method {
   Task<Outcome> (*run)(FacePtr face, wbem::MethodCall call);
 };
 
-// The methods that are built, of a class of classes.h; empty when there are none. The support table of the documentation
-// is made from this.
+// The methods that are built, of a class of classes.h; empty when there are none. The support table of the
+// documentation is made from this.
 std::span<const Method> MethodsOf(std::string_view class_name);
 
 // A provider whose methods are those of MethodsOf its class.

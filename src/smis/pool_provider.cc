@@ -1,8 +1,8 @@
 // CIM_StoragePool: the pools that volumes are drawn from, and the primordial pool that stands for the disks below them.
 //
 // Space. Clients rely on TotalManagedSpace = RemainingManagedSpace + the sum of SpaceConsumed of what comes from the
-// pool. Retained points and what no cleaner has collected yet belong to no volume, so they stand in ReservedSpace, which
-// the schema defines as outside of TotalManagedSpace; total plus reserved is the size of the pool.
+// pool. Retained points and what no cleaner has collected yet belong to no volume, so they stand in ReservedSpace,
+// which the schema defines as outside of TotalManagedSpace; total plus reserved is the size of the pool.
 #include "smis/pool_space.h"
 
 #include "block/types.h"
@@ -126,7 +126,7 @@ Task<Outcome> GetSupportedSizeRange(FacePtr face, wbem::MethodCall call) {
   arguments.StorageGoal("Goal");
   if (!arguments.status().ok() || (type != kVolume && type != kThinVolume) || !face->paths.AsPool(call.object)) {
     co_return Refused(kInvalidElementType,
-                      InvalidArgument("sizes are known of volumes (ElementType 3 or 5) of pools that are not primordial"));
+                      InvalidArgument("sizes are known of volumes (ElementType 3 or 5) of concrete pools only"));
   }
   std::vector<wbem::Property> out;
   out.push_back({"MinimumVolumeSize", uint64_t{block::kBlockSize}});

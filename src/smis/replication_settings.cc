@@ -17,7 +17,8 @@ struct Interval {
   std::optional<uint64_t> ReplicationSettings::* us;
 };
 
-using Member = std::variant<std::optional<uint16_t> ReplicationSettings::*, std::optional<uint64_t> ReplicationSettings::*,
+using Member = std::variant<std::optional<uint16_t> ReplicationSettings::*,
+                            std::optional<uint64_t> ReplicationSettings::*,
                             std::optional<bool> ReplicationSettings::*,
                             std::optional<catalog::CopyMethodology> ReplicationSettings::*,
                             std::optional<catalog::CopyPriority> ReplicationSettings::*,
@@ -128,7 +129,7 @@ Result<ReplicationSettings> ReadSettings(const Value& parameter) {
   if (!instance) return InvalidArgument("ReplicationSettingData is no instance of CIM_ReplicationSettingData");
   if (!wbem::NameEquals(instance->class_name, "CIM_ReplicationSettingData") &&
       !wbem::NameEquals(instance->class_name, kReplicationSettingClass)) {
-    return InvalidArgument(fmt::format("ReplicationSettingData is an instance of {} and not of CIM_ReplicationSettingData",
+    return InvalidArgument(fmt::format("ReplicationSettingData is an instance of {}, not of CIM_ReplicationSettingData",
                                        instance->class_name));
   }
   for (const wbem::Property& property : instance->properties) {

@@ -9,8 +9,8 @@
 
 namespace lockstep::smis {
 
-// The settings in a parameter; none for NULL. Properties that are missing or NULL stay absent. invalid-argument: another
-// class, a property that CIM_ReplicationSettingData does not have, a value of the wrong type.
+// The settings in a parameter; none for NULL. Properties that are missing or NULL stay absent. invalid-argument:
+// another class, a property that CIM_ReplicationSettingData does not have, a value of the wrong type.
 Result<replication::ReplicationSettings> ReadSettings(const wbem::Value& parameter);
 
 // The settings that hold by default for the type, as an instance that clients can change and send back.

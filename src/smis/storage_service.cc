@@ -36,8 +36,8 @@ Status CheckElementType(std::optional<uint64_t> type) {
 std::optional<Outcome> CheckSize(uint64_t size) {
   if (size >= 1 && size <= block::kMaxVolumeSize) return std::nullopt;
   const uint64_t nearest = size == 0 ? block::kBlockSize : block::kMaxVolumeSize;
-  Outcome outcome = Refused(kSizeNotSupported,
-                            InvalidArgument(fmt::format("no volume can have {} bytes; the nearest is {}", size, nearest)));
+  Status why = InvalidArgument(fmt::format("no volume can have {} bytes; the nearest is {}", size, nearest));
+  Outcome outcome = Refused(kSizeNotSupported, std::move(why));
   outcome.out.push_back({"Size", nearest});
   return outcome;
 }
@@ -269,7 +269,9 @@ class CapabilitiesProvider final : public FaceProvider {
 
 std::span<const Method> StorageServiceMethods() { return kMethods; }
 
-ProviderPtr MakeStorageServiceProvider(FacePtr face) { return std::make_shared<StorageServiceProvider>(std::move(face)); }
+ProviderPtr MakeStorageServiceProvider(FacePtr face) {
+  return std::make_shared<StorageServiceProvider>(std::move(face));
+}
 
 ProviderPtr MakeStorageServiceCapabilitiesProvider(FacePtr face) {
   return std::make_shared<CapabilitiesProvider>(std::move(face));

@@ -57,16 +57,16 @@ const WriteSupport* FindWriteSupport(std::string_view class_name) {
 std::string SupportTable(const wbem::Schema& schema) {
   std::string page =
       "# SMI-S: what is supported\n\n"
-      "Generated from the schema and from the tables that the providers use; a test fails when it is stale, and writes it\n"
-      "anew when `LOCKSTEP_WRITE_DOCS` is set in its environment.\n\n"
-      "Clients use the names of the standard (`CIM_ReplicationService`); the instances are of the classes below, which they\n"
-      "find by inheritance. Every class answers GetInstance, EnumerateInstances and EnumerateInstanceNames, and takes part\n"
-      "in Associators, AssociatorNames, References and ReferenceNames. No class has CreateInstance: groups, volumes and\n"
-      "replicas are made by methods.\n";
+      "Generated from the schema and from the tables that the providers use; a test fails when it is stale, and\n"
+      "writes it anew when `LOCKSTEP_WRITE_DOCS` is set in its environment.\n\n"
+      "Clients use the names of the standard (`CIM_ReplicationService`); the instances are of the classes below,\n"
+      "which they find by inheritance. Every class answers GetInstance, EnumerateInstances and\n"
+      "EnumerateInstanceNames, and takes part in Associators, AssociatorNames, References and ReferenceNames. No\n"
+      "class has CreateInstance: groups, volumes and replicas are made by methods.\n";
   AddClasses(schema, kInteropNamespace, page);
   AddClasses(schema, kStorageNamespace, page);
-  for (const char* class_name : {kReplicationServiceClass, kReplicationCapabilitiesClass, kStorageServiceClass, kPoolClass,
-                                 kStorageCapabilitiesClass, kJobClass}) {
+  for (const char* class_name : {kReplicationServiceClass, kReplicationCapabilitiesClass, kStorageServiceClass,
+                                 kPoolClass, kStorageCapabilitiesClass, kJobClass}) {
     AddMethods(schema, class_name, page);
   }
   return page;

@@ -99,7 +99,7 @@ class StorageSynchronizedProvider final : public FaceProvider {
     for (const wbem::Property& change : changes) {
       if (!wbem::NameEquals(change.name, "CopyPriority") || !change.value.AsUnsigned()) {
         co_return InvalidArgument(fmt::format(
-            "property {} of a copy relationship cannot be changed: only CopyPriority can, to 0, 1, 2, 3 or 4", change.name));
+            "property {} of a copy relationship cannot be changed: only CopyPriority can, to 0..4", change.name));
       }
       const auto priority = static_cast<catalog::CopyPriority>(*change.value.AsUnsigned());
       Status status = co_await control().SetCopyPriority(*id, priority);

@@ -118,6 +118,8 @@ class StorageSettingProvider final : public FaceProvider {
 
 ProviderPtr MakeVolumeProvider(FacePtr face) { return std::make_shared<VolumeProvider>(std::move(face)); }
 
-ProviderPtr MakeStorageSettingProvider(FacePtr face) { return std::make_shared<StorageSettingProvider>(std::move(face)); }
+ProviderPtr MakeStorageSettingProvider(FacePtr face) {
+  return std::make_shared<StorageSettingProvider>(std::move(face));
+}
 
 }  // namespace lockstep::smis

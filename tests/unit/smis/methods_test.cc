@@ -113,7 +113,8 @@ TEST_F(Methods, AGroupIsReplicatedWithTheParametersOfOlderSchemas) {
   const ObjectPath a = NewVolume("a"), b = NewVolume("b");
   const ObjectPath group = MadeGroup("g", {a, b});
   Called made = Call(Replication(), "CreateGroupReplica",
-                     {{"RelationshipName", "old"}, {"SyncType", uint16_t{8}}, {"Mode", Value::Null(wbem::CimType::kUint16)},
+                     {{"RelationshipName", "old"}, {"SyncType", uint16_t{8}},
+                      {"Mode", Value::Null(wbem::CimType::kUint16)},
                       {"SourceGroup", group}, {"SourceElement", Value::Null(wbem::CimType::kReference)},
                       {"Consistency", uint16_t{2}}, {"WaitForCopyState", Value::Null(wbem::CimType::kUint16)}});
   EXPECT_TRUE(made.code == 0u || made.code == 4096u) << made.code;
@@ -169,8 +170,8 @@ TEST_F(Methods, WrongReplicationParametersAreRefusedAndChangeNothing) {
 TEST_F(Methods, SettingsAreReadFromXmlAndFromMof) {
   const ObjectPath a = NewVolume("a");
   const std::string xml =
-      "<INSTANCE CLASSNAME=\"CIM_ReplicationSettingData\"><PROPERTY NAME=\"CopyPriority\" TYPE=\"uint16\"><VALUE>4</VALUE>"
-      "</PROPERTY></INSTANCE>";
+      "<INSTANCE CLASSNAME=\"CIM_ReplicationSettingData\"><PROPERTY NAME=\"CopyPriority\" TYPE=\"uint16\">"
+      "<VALUE>4</VALUE></PROPERTY></INSTANCE>";
   const std::string mof = "instance of CIM_ReplicationSettingData { CopyPriority = 1; };";
   const std::pair<std::string, uint64_t> cases[] = {{xml, 4}, {mof, 1}};
   for (const auto& [text, priority] : cases) {
@@ -220,7 +221,8 @@ TEST_F(Methods, CapabilitiesAnswerFromTheOperationsTable) {
 TEST_F(Methods, VolumesAreMadeGrownRenamedAndReturned) {
   const ObjectPath service = Storage(), pool = PoolPath();
   Called made = Call(service, "CreateOrModifyElementFromStoragePool",
-                     {{"ElementName", "v"}, {"ElementType", uint16_t{2}}, {"Size", uint64_t{1 << 20}}, {"InPool", pool}});
+                     {{"ElementName", "v"}, {"ElementType", uint16_t{2}}, {"Size", uint64_t{1 << 20}},
+                      {"InPool", pool}});
   ASSERT_EQ(made.code, 0u);
   const ObjectPath volume = made.Ref("TheElement");
   EXPECT_EQ(*Get(volume)["ElementName"].AsString(), "v");

@@ -162,7 +162,8 @@ TEST_F(Model, PoolSpaceAddsUp) {
   for (const Instance& pool : Enumerate("CIM_StoragePool")) {
     uint64_t consumed = 0;
     for (const Instance& allocation : Enumerate("CIM_AllocatedFromStoragePool")) {
-      if (allocation["Antecedent"].AsReference()->SameAs(pool.path)) consumed += *allocation["SpaceConsumed"].AsUnsigned();
+      if (!allocation["Antecedent"].AsReference()->SameAs(pool.path)) continue;
+      consumed += *allocation["SpaceConsumed"].AsUnsigned();
     }
     EXPECT_EQ(*pool["TotalManagedSpace"].AsUnsigned(), *pool["RemainingManagedSpace"].AsUnsigned() + consumed);
   }
