@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 
 MIB = 2**20
@@ -169,6 +170,22 @@ def group_point(programs, directory, pool, members, snapshots):
     """Group snapshots in the engine; the answer is the program's own, see bench/group_point.cc."""
     return _program(programs / "bench_group_point", [f"--file={pool}", f"--index={directory / 'index'}",
                                                      f"--members={members}", f"--snapshots={snapshots}"])
+
+
+def smis_group(python, build, directory, snapshots, members):
+    """Group snapshots through SMI-S and lockstepd; the answer is that of smis_group.py."""
+    script = pathlib.Path(__file__).resolve().parent / "smis_group.py"
+    return _program(python, [str(script), str(build), str(directory), str(snapshots), *map(str, members)])
+
+
+def python_with_pywbem(directory):
+    """Of a virtual environment, which sees Debian's libnbd too; made when it is not there."""
+    python = directory / "bin" / "python"
+    if not python.exists():
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", str(directory)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                        "pywbem>=1.7,<2"], check=True, stdout=sys.stderr)
+    return python
 
 
 def _program(path, arguments):
