@@ -83,6 +83,21 @@ bool Cli::FollowJob(const std::string& id, Json& job) {
   return Ask("job.watch", {{"job", id}}, on_event, job);
 }
 
+bool Cli::LookAgain(Json& result) {
+  const auto look = [this](Json& replica) {
+    if (!replica.is_object() || !replica.contains("id")) return true;
+    return Ask("replica.show", {{"replica", replica["id"]}}, nullptr, replica);
+  };
+  if (result.contains("synchronization") && !look(result["synchronization"])) return false;
+  for (const char* list : {"synchronizations", "pairs"}) {
+    if (!result.contains(list)) continue;
+    for (Json& replica : result[list]) {
+      if (!look(replica)) return false;
+    }
+  }
+  return true;
+}
+
 bool Cli::RunJob(std::string_view method, const Json& params, bool wait, const Show& show) {
   Json result;
   if (!Ask(method, params, nullptr, result)) return false;
@@ -93,6 +108,7 @@ bool Cli::RunJob(std::string_view method, const Json& params, bool wait, const S
       return Fail(Status(CodeNamed(job["error"].value("name", "")), job["error"].value("message", "")));
     }
     result["job_ended"] = std::move(job);
+    if (!LookAgain(result)) return false;
   }
   Print(result, show);
   return true;

@@ -40,6 +40,8 @@ class Cli {
   // The daemon's answer; prints the error and sets the exit code when there is none.
   bool Ask(std::string_view method, const Json& params, const Client::OnEvent& on_event, Json& result);
   bool FollowJob(const std::string& id, Json& job);
+  // Puts the replicas of an answer in the place of what they were before the job.
+  bool LookAgain(Json& result);
   void Print(const Json& result, const Show& show);
   bool Fail(const Status& status);
   Client& client();

@@ -58,7 +58,11 @@ class Daemon {
   void AnnounceReady() {
     for (const io::Endpoint& endpoint : node_->nbd_endpoints()) fmt::print("nbd {}\n", endpoint.ToString());
     for (const io::Endpoint& endpoint : node_->cim_endpoints()) fmt::print("cim {}\n", endpoint.ToString());
-    if (!config_.admin_socket.empty()) fmt::print("admin {}\n", config_.admin_socket);
+    if (!config_.admin_socket.empty()) {
+      // The mask has kept everybody else out; the owner has no use for the right to execute.
+      (void)::chmod(config_.admin_socket.c_str(), 0600);
+      fmt::print("admin {}\n", config_.admin_socket);
+    }
     fmt::print("ready\n");
     std::fflush(stdout);
     NotifyServiceManager("READY=1\nSTATUS=serving");

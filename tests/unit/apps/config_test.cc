@@ -1,0 +1,111 @@
+// The configuration: what is read, and that what is wrong is said with its line.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "apps/node/config.h"
+
+namespace lockstep::node {
+namespace {
+
+std::string Refusal(std::string_view text) {
+  const auto config = ParseConfig(text, "lockstep.conf");
+  return config.ok() ? "accepted" : config.status().message();
+}
+
+TEST(Config, AnEmptyFileGivesTheDefaults) {
+  const auto config = ParseConfig("", "lockstep.conf");
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->data_directory, "/var/lib/lockstep");
+  ASSERT_EQ(config->nbd.listen.size(), 1u);
+  EXPECT_EQ(config->nbd.listen[0].ToString(), "tcp:127.0.0.1:10809");
+  EXPECT_EQ(config->cim.listen[0].ToString(), "tcp:127.0.0.1:5988");
+  EXPECT_FALSE(config->nbd.allow_remote);
+}
+
+TEST(Config, EverySettingIsRead) {
+  const auto config = ParseConfig(R"(
+[node]
+name = "east"
+data_directory = "/data"
+schema_directory = "/mof"
+log_level = "debug"
+[admin]
+socket = ""
+[nbd]
+listen = ["tcp:0.0.0.0:1", "unix:/x"]
+allow_remote = true
+connections_max = 7
+[cim]
+listen = []
+)", "lockstep.conf");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->name, "east");
+  EXPECT_EQ(config->data_directory, "/data");
+  EXPECT_EQ(config->schema_directory, "/mof");
+  EXPECT_EQ(config->log_level, LogLevel::kDebug);
+  EXPECT_EQ(config->admin_socket, "");
+  EXPECT_EQ(config->nbd.listen.size(), 2u);
+  EXPECT_EQ(config->nbd.connections_max, 7u);
+  EXPECT_TRUE(config->cim.listen.empty());
+}
+
+TEST(Config, WhatIsWrongIsSaidWithItsLine) {
+  EXPECT_EQ(Refusal("[node]\nlog_level = \"loud\"\n"),
+            "lockstep.conf:2: log level \"loud\" must be \"debug\", \"info\", \"warn\" or \"error\"");
+  EXPECT_EQ(Refusal("[node]\n\ndata_directory = 7\n"),
+            "lockstep.conf:3: data_directory must be an absolute path in quotes");
+  EXPECT_EQ(Refusal("[nbd]\nallow_remote = \"yes\"\n"), "lockstep.conf:2: allow_remote must be true or false");
+  EXPECT_EQ(Refusal("[nbd]\nconnections_max = 0\n"),
+            "lockstep.conf:2: connections_max must be a whole number from 1 to 100000");
+  EXPECT_EQ(Refusal("[cim]\nport = 1\n"),
+            "lockstep.conf:2: [cim] has no setting \"port\"; it has listen, allow_remote, connections_max");
+  EXPECT_EQ(Refusal("\n[iscsi]\n"),
+            "lockstep.conf:2: there is no section [iscsi]; there are [node], [admin], [nbd], [cim]");
+  EXPECT_TRUE(Refusal("[node\n").starts_with("lockstep.conf:1: "));
+  const std::string no_endpoint = Refusal("[nbd]\nlisten = [\"localhost\"]\n");
+  EXPECT_TRUE(no_endpoint.starts_with("lockstep.conf:2: 'localhost' is not an endpoint")) << no_endpoint;
+}
+
+TEST(Config, ListeningBeyondLoopbackMustBeMeant) {
+  const std::string refusal = Refusal("[nbd]\nlisten = [\"tcp:0.0.0.0:10809\"]\n");
+  EXPECT_NE(refusal.find("lockstep.conf:1: [nbd] would listen on tcp:0.0.0.0:10809"), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("allow_remote = true"), std::string::npos);
+  EXPECT_EQ(Refusal("[nbd]\nlisten = [\"tcp:0.0.0.0:10809\"]\nallow_remote = true\n"), "accepted");
+}
+
+// The sample says of each setting what the program takes when it is not set. With the comment signs before settings
+// taken away it is a file that changes nothing.
+TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
+  std::ifstream file(std::string(LOCKSTEP_SOURCE_DIR) + "/packaging/lockstep.conf.sample");
+  ASSERT_TRUE(file);
+  std::string text, line;
+  int settings = 0;
+  while (std::getline(file, line)) {
+    const bool setting = line.size() > 1 && line[0] == '#' && line[1] != ' ' && line.find(" = ") != std::string::npos;
+    settings += setting ? 1 : 0;
+    text += (setting ? line.substr(1) : line) + "\n";
+  }
+  const auto config = ParseConfig(text, "lockstep.conf.sample");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  const Config defaults;
+  EXPECT_EQ(settings, 11);
+  EXPECT_EQ(config->name, defaults.name);
+  EXPECT_EQ(config->data_directory, defaults.data_directory);
+  EXPECT_EQ(config->schema_directory, defaults.schema_directory);
+  EXPECT_EQ(config->log_level, defaults.log_level);
+  EXPECT_EQ(config->admin_socket, defaults.admin_socket);
+  const std::pair<const Config::Face*, const Config::Face*> faces[] = {{&config->nbd, &defaults.nbd},
+                                                                       {&config->cim, &defaults.cim}};
+  for (const auto& [read, expected] : faces) {
+    EXPECT_EQ(read->allow_remote, expected->allow_remote);
+    EXPECT_EQ(read->connections_max, expected->connections_max);
+    ASSERT_EQ(read->listen.size(), expected->listen.size());
+    EXPECT_EQ(read->listen[0].ToString(), expected->listen[0].ToString());
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::node
