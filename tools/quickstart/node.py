@@ -48,12 +48,19 @@ class Node:
         self.kill_if_running()
 
     def kill_if_running(self):
-        if self._process is None:
+        process, self._process = self._process, None
+        if process is None:
             return
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
-        self._process = None
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    def kill_if_stuck(self):
+        """So that nothing waits for its answers for ever: whoever uses its volumes then gets an error."""
+        try:
+            processes.run(self.command, "--socket", self.admin_socket, "status", timeout=5)
+        except processes.Failure:
+            self.kill_if_running()
 
     def stop(self):
         """In order; the exit code."""

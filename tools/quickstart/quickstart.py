@@ -24,6 +24,7 @@ FILLER = 96 << 20  # bytes beside the records on each volume, so that a full cop
 POOL_SIZE = "12G"  # of a sparse file; the log of one run takes 2 to 4 GiB of it
 FREE_NEEDED = 8 << 30
 MANY = 300
+TIME_LIMIT_S = 420  # a run takes about a minute
 HELD_AT_MOST_MS = 1000  # a write that is held for longer than this is not "nobody is stopped"
 
 
@@ -71,11 +72,11 @@ class Quickstart:
         self.cleanup = cleanup
         self.kind = volumes.Raw if options.raw else volumes.FileSystem
         self.node = Node(options.build, folder)
-        self.cleanup.callback(self.node.stop)
         self.writer = workload.Workload(folder)
-        self.cleanup.callback(self.writer.stop)
         self.trios = {}
-        self.cleanup.callback(self.close_all)
+        # The last one is the first to be called.
+        for step in (self.node.stop, self.close_all, self.writer.end, self.node.kill_if_stuck):
+            self.cleanup.callback(step)
         self.replicas = {}  # name: smis.Replica
         self.k = {}         # name: how many of the writes the replica holds
         self.marks = {}     # name: the marks that it holds
@@ -100,7 +101,7 @@ class Quickstart:
                 self.close(name)
             except (processes.Failure, OSError) as failure:
                 # Whoever waits for the daemon goes on once it is dead.
-                self.story.loud(f"cleaning up {name} without lockstepd: {failure}")
+                self.story.loud(f"cleaning up {name}: {failure}; ending lockstepd to go on")
                 self.node.kill_if_running()
                 with contextlib.suppress(processes.Failure, OSError):
                     self.close(name)
@@ -412,7 +413,16 @@ class Quickstart:
             while True:
                 signal.pause()
 
+    def give_up(self):
+        self.story.loud(f"not done after {TIME_LIMIT_S} s: ending lockstepd, so that what waits for it fails")
+        self.node.kill_if_running()
+
     def run(self):
+        # Whatever waits for lockstepd through a mounted file system cannot be interrupted, not even by Ctrl-C.
+        watchdog = threading.Timer(TIME_LIMIT_S, self.give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        self.cleanup.callback(watchdog.cancel)
         self.start()
         self.replicate()
         self.diverge()
@@ -421,6 +431,7 @@ class Quickstart:
         self.kill(copying=True)
         self.restore()
         self.measure()
+        watchdog.cancel()
         self.end()
 
 

@@ -60,6 +60,11 @@ class Workload:
             raise processes.Failure(f"the writer ended with {self._process.returncode} and not because a write failed")
         return self.last_words()
 
+    def end(self):
+        """However it is."""
+        if self._process is not None:
+            processes.stop(self._process, signal.SIGTERM, timeout=5)
+
     def stop(self):
         """After the write in hand; the last record flushed."""
         if self._process is not None and processes.stop(self._process, signal.SIGTERM) not in (0, 3):
