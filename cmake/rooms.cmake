@@ -26,11 +26,14 @@ function(lockstep_room name)
   target_link_libraries(${target} ${scope} ${R_LIBS})
 endfunction()
 
-# A GoogleTest program of all *_test.cc of the current folder, registered test by test.
+# A GoogleTest program of all *_test.cc of the current folder, registered test by test. The target unit_tests builds all
+# of them; threaded_tests those with THREADS: what they test runs on more than one thread.
 #
 #   lockstep_tests(block DEPS block sim)
+add_custom_target(unit_tests)
+add_custom_target(threaded_tests)
 function(lockstep_tests name)
-  cmake_parse_arguments(R "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(R "THREADS" "" "DEPS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   string(REPLACE "/" "_" target ${name}_test)
   add_executable(${target} ${sources})
@@ -40,6 +43,10 @@ function(lockstep_tests name)
   endforeach()
   target_link_libraries(${target} PRIVATE ${R_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
+  add_dependencies(unit_tests ${target})
+  if(R_THREADS)
+    add_dependencies(threaded_tests ${target})
+  endif()
   include(GoogleTest)
   gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
 endfunction()
