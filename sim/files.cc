@@ -1,9 +1,9 @@
 #include "sim/files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace lockstep::sim {
 
@@ -79,11 +79,17 @@ class SimFileSystem::OpenFile final : public io::File {
 // REQUIRES: the media's mutex is held.
 Status SimFileSystem::Inject(IoKind kind, const std::string& path, const std::function<void()>& apply) {
   switch (faults_.Next(kind)) {
-    case FaultPlan::Verdict::kProceed: apply(); return {};
+    case FaultPlan::Verdict::kProceed:
+      apply();
+      return {};
     case FaultPlan::Verdict::kFail:
-    case FaultPlan::Verdict::kHang: return IoError(fmt::format("{}: I/O error (simulated)", path));
-    case FaultPlan::Verdict::kCut: apply(); return IoError(fmt::format("{}: the power failed (simulated)", path));
-    case FaultPlan::Verdict::kDead: break;
+    case FaultPlan::Verdict::kHang:
+      return IoError(fmt::format("{}: I/O error (simulated)", path));
+    case FaultPlan::Verdict::kCut:
+      apply();
+      return IoError(fmt::format("{}: the power failed (simulated)", path));
+    case FaultPlan::Verdict::kDead:
+      break;
   }
   return IoError(fmt::format("{}: there is no power (simulated)", path));
 }
@@ -108,7 +114,9 @@ Result<std::shared_ptr<SimInode>> SimFileSystem::FindOrCreate(const std::string&
   if (parent == nullptr) return NotFound(fmt::format("the directory of {} does not exist", path));
   inode = std::make_shared<SimInode>();
   inode->modified_s = NowSeconds();
-  LS_RETURN_IF_ERROR(Inject(IoKind::kFileChange, path, [&] { media_.Change({{parent, name, inode}}); }));
+  LS_RETURN_IF_ERROR(Inject(IoKind::kFileChange, path, [&, parent = parent, name = name] {
+    media_.Change({{parent, name, inode}});
+  }));
   return inode;
 }
 
@@ -136,12 +144,18 @@ Status SimFileSystem::RemoveEntry(const std::string& path, bool directory) {
   if (inode->is_directory != directory)
     return InvalidArgument(fmt::format("{} is {} directory", path, directory ? "not a" : "a"));
   if (!inode->entries.empty()) return InvalidState(fmt::format("directory {} is not empty", path));
-  return Inject(IoKind::kFileChange, path, [&] { media_.Change({{parent, name, nullptr}}); });
+  return Inject(IoKind::kFileChange, path, [&, parent = parent, name = name] {
+    media_.Change({{parent, name, nullptr}});
+  });
 }
 
-Status SimFileSystem::Remove(const std::string& path) { return RemoveEntry(path, false); }
+Status SimFileSystem::Remove(const std::string& path) {
+  return RemoveEntry(path, false);
+}
 
-Status SimFileSystem::RemoveDirectory(const std::string& path) { return RemoveEntry(path, true); }
+Status SimFileSystem::RemoveDirectory(const std::string& path) {
+  return RemoveEntry(path, true);
+}
 
 Status SimFileSystem::Rename(const std::string& from, const std::string& to) {
   std::lock_guard lock(media_.mutex());
@@ -155,7 +169,9 @@ Status SimFileSystem::Rename(const std::string& from, const std::string& to) {
   if (replaced != nullptr && (replaced->is_directory != inode->is_directory || !replaced->entries.empty()))
     return AlreadyExists(fmt::format("{} exists and cannot be replaced by {}", to, from));
   return Inject(IoKind::kFileChange, from,
-                [&] { media_.Change({{old_parent, old_name, nullptr}, {new_parent, new_name, inode}}); });
+                [&, old_parent = old_parent, old_name = old_name, new_parent = new_parent, new_name = new_name] {
+                  media_.Change({{old_parent, old_name, nullptr}, {new_parent, new_name, inode}});
+                });
 }
 
 Status SimFileSystem::CreateDirectory(const std::string& path) {
@@ -168,7 +184,9 @@ Status SimFileSystem::CreateDirectory(const std::string& path) {
   auto inode = std::make_shared<SimInode>();
   inode->is_directory = true;
   inode->modified_s = NowSeconds();
-  return Inject(IoKind::kFileChange, path, [&] { media_.Change({{parent, name, inode}}); });
+  return Inject(IoKind::kFileChange, path, [&, parent = parent, name = name] {
+    media_.Change({{parent, name, inode}});
+  });
 }
 
 Result<std::vector<std::string>> SimFileSystem::List(const std::string& directory) {
