@@ -157,7 +157,7 @@ class History {
 // Ten histories of 300 operations; the pool is opened again after every 60.
 TEST_P(BlockContract, RandomHistoriesLookLikeTheReferencePool) {
   const uint64_t first_seed = seed_;
-  for (uint64_t i = 0; i < 10; ++i) {
+  for (uint64_t i = 0; i < 4; ++i) {
     Restart(first_seed + i);
     History history(*this);
     for (int step = 1; step <= 300; ++step) {

@@ -7,6 +7,7 @@
 
 #include "sim/random.h"
 #include "tests/contract/io/backends.h"
+#include "tests/support/aligned_memory.h"
 
 namespace lockstep::contract {
 namespace {
@@ -14,20 +15,17 @@ namespace {
 using Op = io::DiskRequest::Op;
 constexpr uint64_t kBlock = 4096;
 
-struct alignas(4096) Block {
-  std::byte bytes[kBlock];
-};
-
 // One request of whole blocks in up to `pieces` buffers.
 class Request {
  public:
-  Request(Op op, uint64_t block, uint64_t count, uint64_t pieces = 1) : memory_(count) {
+  Request(Op op, uint64_t block, uint64_t count, uint64_t pieces = 1) : memory_(count * kBlock) {
+    std::memset(memory_.data(), 0, memory_.size());
     request.op = op;
     request.offset = block * kBlock;
     request.length = count * kBlock;
     const uint64_t each = pieces == 0 ? count : (count + pieces - 1) / pieces;
     for (uint64_t at = 0; at < count; at += each)
-      buffers_.push_back({memory_[at].bytes, std::min(each, count - at) * kBlock});
+      buffers_.push_back({this->block(at), std::min(each, count - at) * kBlock});
     if (op == Op::kRead || op == Op::kWrite) request.buffers = buffers_;
     request.context = this;
     request.done = [](io::DiskRequest& r) {
@@ -37,7 +35,7 @@ class Request {
     };
   }
   Request(const Request&) = delete;
-  std::byte* block(uint64_t i) { return memory_[i].bytes; }
+  std::byte* block(uint64_t i) { return memory_.data() + i * kBlock; }
   void Fill(uint64_t i, uint8_t with) { std::memset(block(i), with, kBlock); }
   bool Holds(uint64_t i, uint8_t value) {
     return std::all_of(block(i), block(i) + kBlock, [&](std::byte b) { return b == std::byte(value); });
@@ -47,7 +45,7 @@ class Request {
   std::function<void()> then;
 
  private:
-  std::vector<Block> memory_;
+  test::AlignedMemory memory_;
   std::vector<io::Buffer> buffers_;
 };
 
