@@ -104,6 +104,7 @@ class Decoder {
 
  private:
   void Take(void* to, size_t n) {
+    if (n == 0) return;  // then `to` may be null
     if (n > in_.size()) {
       ok_ = false;
       in_ = {};

@@ -21,6 +21,7 @@ class AlignedMemory {
     LS_ASSERT(data_ != nullptr);
   }
   std::byte* data() { return data_.get(); }
+  const std::byte* data() const { return data_.get(); }
   size_t size() const { return size_; }
   std::span<std::byte> bytes() { return {data_.get(), size_}; }
   io::Buffer buffer() { return {data_.get(), size_}; }

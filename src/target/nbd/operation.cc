@@ -39,6 +39,12 @@ void BufferPool::Give(io::Buffer buffer) {
   free_[ClassOf(buffer.size)].push_back(buffer.data);
 }
 
+OperationPool::~OperationPool() {
+  // In an orderly end nothing is left; in a simulated crash operations are, and their requests will never come back.
+  for (const std::unique_ptr<Operation>& operation : all_)
+    if (operation->memory.data != nullptr) buffers_.Give(operation->memory);
+}
+
 Operation& OperationPool::Take(Connection& connection, const RequestHeader& header, size_t size) {
   Operation* operation = free_.Pop();
   if (operation == nullptr) {

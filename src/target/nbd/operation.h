@@ -76,6 +76,7 @@ class OperationQueue {
 class OperationPool {
  public:
   explicit OperationPool(size_t keep_bytes) : buffers_(keep_bytes) {}
+  ~OperationPool();
 
   // With `size` bytes of memory; none if 0.
   Operation& Take(Connection& connection, const RequestHeader& header, size_t size);

@@ -9,22 +9,20 @@
 #include <optional>
 #include <set>
 
+#include "tests/support/aligned_memory.h"
+
 namespace lockstep::sim {
 namespace {
 
 constexpr uint64_t kBlock = 4096;
 using Op = io::DiskRequest::Op;
 
-struct alignas(4096) Block {
-  std::byte bytes[kBlock];
-};
-
 // One request with its memory, all blocks filled with one letter.
 class Request {
  public:
-  Request(Op op, uint64_t block, uint64_t count, char fill = 0) : memory_(count) {
-    for (Block& b : memory_) std::fill(std::begin(b.bytes), std::end(b.bytes), std::byte(fill));
-    buffer_ = {memory_.empty() ? nullptr : memory_[0].bytes, count * kBlock};
+  Request(Op op, uint64_t block, uint64_t count, char fill = 0) : count_(count), memory_((count + 1) * kBlock) {
+    std::fill(memory_.data(), memory_.data() + count * kBlock, std::byte(fill));
+    buffer_ = {memory_.data(), count * kBlock};
     request.op = op;
     request.offset = block * kBlock;
     request.length = count * kBlock;
@@ -35,9 +33,10 @@ class Request {
   Request(const Request&) = delete;
   std::string Letters() const {
     std::string s;
-    for (const Block& b : memory_) {
-      EXPECT_TRUE(std::all_of(std::begin(b.bytes), std::end(b.bytes), [&](std::byte x) { return x == b.bytes[0]; }));
-      s += b.bytes[0] == std::byte(0) ? '.' : static_cast<char>(b.bytes[0]);
+    for (uint64_t i = 0; i < count_; ++i) {
+      const std::byte* b = memory_.data() + i * kBlock;
+      EXPECT_TRUE(std::all_of(b, b + kBlock, [&](std::byte x) { return x == b[0]; }));
+      s += b[0] == std::byte(0) ? '.' : static_cast<char>(b[0]);
     }
     return s;
   }
@@ -45,7 +44,8 @@ class Request {
   bool done = false;
 
  private:
-  std::vector<Block> memory_;
+  uint64_t count_;
+  test::AlignedMemory memory_;
   io::Buffer buffer_;
 };
 
