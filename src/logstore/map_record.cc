@@ -7,6 +7,7 @@ namespace {
 
 // run := first-slot(4 bits) count-1(4 bits) birth(8 bytes) location(6 bytes) crc(4 bytes)*count; holes have no crc.
 constexpr size_t kRunHeader = 1 + 8 + 6;
+constexpr uint64_t kMaxLocation = (uint64_t{1} << 48) - 1;
 
 bool Continues(const Version& a, const Version& b) {
   if (!b.exists() || a.birth != b.birth) return false;
@@ -49,7 +50,9 @@ Status DecodeMapRecord(std::string_view bytes, ChunkVersions& to) {
     std::memcpy(&v.location, bytes.data() + 9, 6);
     bytes.remove_prefix(kRunHeader);
     const bool data = v.location != kHole;
-    if (first + count > kChunkBlocks || v.birth == 0 || (data && bytes.size() < count * 4)) return damaged();
+    if (first + count > kChunkBlocks || v.birth == 0 || v.location + count - 1 > kMaxLocation ||
+        (data && bytes.size() < count * 4))
+      return damaged();
     for (uint32_t i = 0; i < count; ++i) {
       to[first + i] = v;
       if (!data) continue;
