@@ -156,6 +156,24 @@ TEST_F(Trouble, AFailedFlushIsNeverFollowedByASuccessfulOne) {
   EXPECT_EQ(Write(1, 1, 8).code(), Code::kIoError);
 }
 
+TEST_F(Trouble, AfterAFailedLogWriteTheIndexHoldsNothingThatTheLogDoesNot) {
+  // A transaction takes effect in memory when it is queued. Whether one whose write failed reached the device is open
+  // (block/pool.h); but index and log must agree on it, also when the index is made anew.
+  const block::TransactionId id{env_.random().NextUuid()};
+  env_.faults().FailAt(1, sim::Only(sim::IoKind::kDiskWrite));
+  EXPECT_EQ(Await(pool_->Apply({id, {block::CreateVolume{{env_.random().NextUuid()}, 4096}}})).code(), Code::kIoError);
+  EXPECT_FALSE(Await(pool_->Flush()).ok());
+  Close();
+  ASSERT_TRUE(Open().ok());
+  const bool applied = pool_->WasApplied(id);
+  EXPECT_EQ(pool_->Volumes().size(), applied ? 2u : 1u);
+  Close();
+  LoseIndex();
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(pool_->WasApplied(id), applied);
+  EXPECT_EQ(pool_->Volumes().size(), applied ? 2u : 1u);
+}
+
 TEST_F(Trouble, AReadErrorIsOneErrorOnly) {
   ASSERT_TRUE(Write(0, 1, 7).ok());
   env_.faults().FailAt(1, sim::Only(sim::IoKind::kDiskRead));
