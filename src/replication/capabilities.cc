@@ -41,7 +41,7 @@ bool IsLegal(Legality legality) { return legality != Legality::kIllegal && legal
 
 bool IsAlias(Operation operation) { return operation == Operation::kUnprepare; }
 
-SupportedOperation Describe(SyncType type, Operation operation, std::optional<CopyState> state) {
+SupportedOperation SupportedOf(SyncType type, Operation operation, std::optional<CopyState> state) {
   SupportedOperation described{operation};
   described.requires_force = true;
   for (const CopyState from : kColumns) {
@@ -122,7 +122,7 @@ std::vector<SupportedOperation> SupportedOperations(ReplicationType type, Scope 
   for (uint16_t number = kFirstOperation; number <= kLastOperation; ++number) {
     const Operation operation = static_cast<Operation>(number);
     if (IsSupported(TypeOf(type), operation, scope, state)) {
-      supported.push_back(Describe(TypeOf(type), operation, state));
+      supported.push_back(SupportedOf(TypeOf(type), operation, state));
     }
   }
   return supported;

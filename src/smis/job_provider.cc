@@ -172,11 +172,11 @@ Task<Outcome> GetErrors(FacePtr face, wbem::MethodCall call) {
   co_return Done(std::move(out));
 }
 
-constexpr Method kMethods[] = {{"RequestStateChange", RequestStateChange}, {"GetErrors", GetErrors}};
+constexpr Method kJobMethods[] = {{"RequestStateChange", RequestStateChange}, {"GetErrors", GetErrors}};
 
 }  // namespace
 
-std::span<const Method> JobMethods() { return kMethods; }
+std::span<const Method> JobMethods() { return kJobMethods; }
 
 ProviderPtr MakeJobProvider(FacePtr face) { return std::make_shared<JobProvider>(std::move(face)); }
 

@@ -135,12 +135,12 @@ Task<Outcome> GetSupportedSizeRange(FacePtr face, wbem::MethodCall call) {
   co_return Done(std::move(out));
 }
 
-constexpr Method kMethods[] = {{"GetSupportedSizes", GetSupportedSizes},
-                               {"GetSupportedSizeRange", GetSupportedSizeRange}};
+constexpr Method kPoolMethods[] = {{"GetSupportedSizes", GetSupportedSizes},
+                                   {"GetSupportedSizeRange", GetSupportedSizeRange}};
 
 }  // namespace
 
-std::span<const Method> PoolMethods() { return kMethods; }
+std::span<const Method> PoolMethods() { return kPoolMethods; }
 
 ProviderPtr MakePoolProvider(FacePtr face) { return std::make_shared<PoolProvider>(std::move(face)); }
 

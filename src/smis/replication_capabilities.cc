@@ -320,7 +320,7 @@ Task<Outcome> GetSupportedReplicationTypesForSystem(FacePtr face, wbem::MethodCa
   co_return outcome;
 }
 
-constexpr Method kMethods[] = {
+constexpr Method kReplicationCapabilitiesMethods[] = {
     {"ConvertSyncTypeToReplicationType", ConvertSyncTypeToReplicationType},
     {"ConvertReplicationTypeToSyncType", ConvertReplicationTypeToSyncType},
     {"GetSupportedCopyStates", GetSupportedCopyStates},
@@ -379,7 +379,7 @@ class ReplicationSettingProvider final : public FaceProvider {
 
 }  // namespace
 
-std::span<const Method> ReplicationCapabilitiesMethods() { return kMethods; }
+std::span<const Method> ReplicationCapabilitiesMethods() { return kReplicationCapabilitiesMethods; }
 
 ProviderPtr MakeReplicationCapabilitiesProvider(FacePtr face) {
   return std::make_shared<ReplicationCapabilitiesProvider>(std::move(face));

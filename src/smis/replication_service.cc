@@ -6,7 +6,7 @@
 namespace lockstep::smis {
 namespace {
 
-constexpr Method kMethods[] = {
+constexpr Method kReplicationServiceMethods[] = {
     {"CreateGroup", CreateGroup},
     {"DeleteGroup", DeleteGroup},
     {"AddMembers", AddMembers},
@@ -38,7 +38,7 @@ class ReplicationServiceProvider final : public FaceProvider {
 
 }  // namespace
 
-std::span<const Method> ReplicationServiceMethods() { return kMethods; }
+std::span<const Method> ReplicationServiceMethods() { return kReplicationServiceMethods; }
 
 ProviderPtr MakeReplicationServiceProvider(FacePtr face) {
   return std::make_shared<ReplicationServiceProvider>(std::move(face));

@@ -209,7 +209,7 @@ Task<Outcome> ReturnElementsToStoragePool(FacePtr face, wbem::MethodCall call) {
   co_return Done();
 }
 
-constexpr Method kMethods[] = {
+constexpr Method kStorageServiceMethods[] = {
     {"CreateOrModifyElementFromStoragePool", CreateOrModifyElementFromStoragePool},
     {"CreateElementsFromStoragePools", CreateElementsFromStoragePools},
     {"ReturnToStoragePool", ReturnToStoragePool},
@@ -267,7 +267,7 @@ class CapabilitiesProvider final : public FaceProvider {
 
 }  // namespace
 
-std::span<const Method> StorageServiceMethods() { return kMethods; }
+std::span<const Method> StorageServiceMethods() { return kStorageServiceMethods; }
 
 ProviderPtr MakeStorageServiceProvider(FacePtr face) {
   return std::make_shared<StorageServiceProvider>(std::move(face));

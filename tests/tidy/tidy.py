@@ -58,16 +58,18 @@ class Tidy:
         self.problems.append(f"{path}:{line}: {message}")
 
     def files(self):
-        """Tracked files and new ones that are not ignored; outside a repository, everything but build folders."""
-        listing = subprocess.run(["git", "-C", self.root, "ls-files", "-co", "--exclude-standard"],
-                                 capture_output=True, text=True)
+        """Tracked files and new ones that are not ignored; without a repository, everything but what builds make."""
+        # The tree may belong to somebody else, as it does in a container: git answers about it all the same.
+        listing = subprocess.run(["git", "-c", "safe.directory=*", "-C", self.root, "ls-files", "-co",
+                                  "--exclude-standard"], capture_output=True, text=True)
         if listing.returncode == 0 and listing.stdout:
             names = listing.stdout.splitlines()
         else:
             names = []
             for folder, subfolders, here in os.walk(self.root):
                 subfolders[:] = [s for s in subfolders if not s.startswith(("build", ".git", ".cache"))]
-                names += [os.path.relpath(os.path.join(folder, n), self.root) for n in here]
+                names += [os.path.relpath(os.path.join(folder, n), self.root) for n in here
+                          if not n.startswith("build") and n != "compile_commands.json"]
         return sorted(n for n in names if os.path.isfile(os.path.join(self.root, n)))
 
     def run(self):

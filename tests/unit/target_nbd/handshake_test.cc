@@ -48,7 +48,7 @@ std::string MetaData(const std::string& name, const std::vector<std::string>& qu
   return data;
 }
 
-std::string Reply(Option option, OptionReply type, const std::string& data = {}) {
+std::string ReplyBytes(Option option, OptionReply type, const std::string& data = {}) {
   std::string bytes;
   Encoder(bytes).Big(kOptionReplyMagic).Big(static_cast<uint32_t>(option)).Big(static_cast<uint32_t>(type));
   Encoder(bytes).Big(static_cast<uint32_t>(data.size()));
@@ -84,7 +84,7 @@ class HandshakeTest : public testing::Test {
   }
   void GreetStructured() {
     Greet();
-    ASSERT_EQ(Send(Message(Option::kStructuredReply)), Reply(Option::kStructuredReply, OptionReply::kAck));
+    ASSERT_EQ(Send(Message(Option::kStructuredReply)), ReplyBytes(Option::kStructuredReply, OptionReply::kAck));
   }
 
   Directory directory_;
@@ -136,7 +136,7 @@ TEST_F(HandshakeTest, ExportNameOfAnUnknownExportHangsUp) {
 
 TEST_F(HandshakeTest, AbortIsAcknowledgedAndCloses) {
   Greet();
-  EXPECT_EQ(Send(Message(Option::kAbort)), Reply(Option::kAbort, OptionReply::kAck));
+  EXPECT_EQ(Send(Message(Option::kAbort)), ReplyBytes(Option::kAbort, OptionReply::kAck));
   EXPECT_EQ(handshake_.state(), State::kClosed);
   EXPECT_EQ(handshake_.reason(), "");
 }
@@ -144,9 +144,9 @@ TEST_F(HandshakeTest, AbortIsAcknowledgedAndCloses) {
 TEST_F(HandshakeTest, ListNamesEveryExport) {
   Greet();
   EXPECT_EQ(Send(Message(Option::kList)),
-            Reply(Option::kList, OptionReply::kServer, std::string("\0\0\0\5alphathe first", 18)) +
-                Reply(Option::kList, OptionReply::kServer, std::string("\0\0\0\4beta", 8)) +
-                Reply(Option::kList, OptionReply::kAck));
+            ReplyBytes(Option::kList, OptionReply::kServer, std::string("\0\0\0\5alphathe first", 18)) +
+                ReplyBytes(Option::kList, OptionReply::kServer, std::string("\0\0\0\4beta", 8)) +
+                ReplyBytes(Option::kList, OptionReply::kAck));
   EXPECT_EQ(TypeOf(Send(Message(Option::kList, "x"))), OptionReply::kErrorInvalid);
   EXPECT_EQ(handshake_.state(), State::kNegotiating);
 }
@@ -166,10 +166,10 @@ TEST_F(HandshakeTest, InfoTellsWhatIsAskedForAndStays) {
   Encoder(sizes).Big(1u).Big(4096u).Big(32u << 20);
   const std::string asked = GoData("", {Info::kBlockSize, Info::kName, Info::kDescription, static_cast<Info>(99)});
   EXPECT_EQ(Send(Message(Option::kInfo, asked)),
-            Reply(Option::kInfo, OptionReply::kInfo, std::string("\0\1alpha", 7)) +
-                Reply(Option::kInfo, OptionReply::kInfo, std::string("\0\2the first", 11)) +
-                Reply(Option::kInfo, OptionReply::kInfo, sizes) +
-                Reply(Option::kInfo, OptionReply::kInfo, geometry) + Reply(Option::kInfo, OptionReply::kAck));
+            ReplyBytes(Option::kInfo, OptionReply::kInfo, std::string("\0\1alpha", 7)) +
+                ReplyBytes(Option::kInfo, OptionReply::kInfo, std::string("\0\2the first", 11)) +
+                ReplyBytes(Option::kInfo, OptionReply::kInfo, sizes) +
+                ReplyBytes(Option::kInfo, OptionReply::kInfo, geometry) + ReplyBytes(Option::kInfo, OptionReply::kAck));
   EXPECT_EQ(handshake_.state(), State::kNegotiating);
 }
 
@@ -178,7 +178,7 @@ TEST_F(HandshakeTest, GoEntersTransmission) {
   std::string geometry("\0\0", 2);
   Encoder(geometry).Big(uint64_t{4096}).Big<uint16_t>(kUsual | 2 | 128);
   EXPECT_EQ(Send(Message(Option::kGo, GoData("beta"))),
-            Reply(Option::kGo, OptionReply::kInfo, geometry) + Reply(Option::kGo, OptionReply::kAck));
+            ReplyBytes(Option::kGo, OptionReply::kInfo, geometry) + ReplyBytes(Option::kGo, OptionReply::kAck));
   ASSERT_EQ(handshake_.state(), State::kTransmission);
   EXPECT_TRUE(handshake_.session().structured_replies);
   EXPECT_TRUE(handshake_.session().info.read_only);
@@ -222,22 +222,22 @@ TEST_F(HandshakeTest, MetaContextsNeedStructuredReplies) {
 TEST_F(HandshakeTest, ListMetaContextNamesAllocation) {
   GreetStructured();
   const std::string listed =
-      Reply(Option::kListMetaContext, OptionReply::kMetaContext, std::string("\0\0\0\0base:allocation", 19)) +
-      Reply(Option::kListMetaContext, OptionReply::kAck);
+      ReplyBytes(Option::kListMetaContext, OptionReply::kMetaContext, std::string("\0\0\0\0base:allocation", 19)) +
+      ReplyBytes(Option::kListMetaContext, OptionReply::kAck);
   for (const std::vector<std::string>& queries :
        std::vector<std::vector<std::string>>{{}, {"base:"}, {"base:allocation"}, {"x:y", "base:allocation", "base:"}}) {
     EXPECT_EQ(Send(Message(Option::kListMetaContext, MetaData("alpha", queries))), listed);
   }
   EXPECT_EQ(Send(Message(Option::kListMetaContext, MetaData("alpha", {"qemu:"}))),
-            Reply(Option::kListMetaContext, OptionReply::kAck));
+            ReplyBytes(Option::kListMetaContext, OptionReply::kAck));
   EXPECT_EQ(TypeOf(Send(Message(Option::kListMetaContext, MetaData("gamma", {})))), OptionReply::kErrorUnknown);
 }
 
 TEST_F(HandshakeTest, SetMetaContextSelectsAllocation) {
   GreetStructured();
   EXPECT_EQ(Send(Message(Option::kSetMetaContext, MetaData("alpha", {"base:allocation", "x:y"}))),
-            Reply(Option::kSetMetaContext, OptionReply::kMetaContext, std::string("\0\0\0\1base:allocation", 19)) +
-                Reply(Option::kSetMetaContext, OptionReply::kAck));
+            ReplyBytes(Option::kSetMetaContext, OptionReply::kMetaContext, std::string("\0\0\0\1base:allocation", 19)) +
+                ReplyBytes(Option::kSetMetaContext, OptionReply::kAck));
   Send(Message(Option::kGo, GoData("alpha")));
   EXPECT_TRUE(handshake_.session().allocation_context);
 }

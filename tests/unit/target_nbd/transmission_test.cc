@@ -8,7 +8,7 @@ namespace {
 
 using Event = Transmission::Event;
 
-constexpr uint64_t kSize = 64 << 20;
+constexpr uint64_t kExportSize = 64 << 20;
 constexpr uint64_t kCookie = 0x0102030405060708;
 
 std::string Wire(uint16_t command, uint64_t offset, uint32_t length, uint16_t flags = 0) {
@@ -18,7 +18,7 @@ std::string Wire(uint16_t command, uint64_t offset, uint32_t length, uint16_t fl
 }
 
 Session MakeSession(bool structured, bool read_only = false) {
-  return {{"alpha", "", kSize, read_only}, structured, structured};
+  return {{"alpha", "", kExportSize, read_only}, structured, structured};
 }
 
 struct Fed {
@@ -82,9 +82,9 @@ TEST(TransmissionTest, RefusesUnknownCommands) {
 TEST(TransmissionTest, RefusesWhatIsBeyondTheEnd) {
   for (const uint16_t command : {0, 1, 4, 6, 7}) {
     const Error expected = command == 1 || command == 6 ? Error::kNoSpace : Error::kInvalid;
-    EXPECT_EQ(Verdict(Wire(command, kSize - 512, 512)), Error::kNone) << command;
-    EXPECT_EQ(Verdict(Wire(command, kSize - 512, 513)), expected) << command;
-    EXPECT_EQ(Verdict(Wire(command, kSize, 1)), expected) << command;
+    EXPECT_EQ(Verdict(Wire(command, kExportSize - 512, 512)), Error::kNone) << command;
+    EXPECT_EQ(Verdict(Wire(command, kExportSize - 512, 513)), expected) << command;
+    EXPECT_EQ(Verdict(Wire(command, kExportSize, 1)), expected) << command;
     EXPECT_EQ(Verdict(Wire(command, UINT64_MAX, 2)), expected) << command;
   }
 }
@@ -109,12 +109,12 @@ TEST(TransmissionTest, AReadOnlyExportRefusesChanges) {
 }
 
 TEST(TransmissionTest, BlockStatusNeedsItsContext) {
-  EXPECT_EQ(Verdict(Wire(7, 0, 4096), {{"alpha", "", kSize, false}, true, false}), Error::kInvalid);
+  EXPECT_EQ(Verdict(Wire(7, 0, 4096), {{"alpha", "", kExportSize, false}, true, false}), Error::kInvalid);
 }
 
 TEST(TransmissionTest, SkipsThePayloadOfARefusedWrite) {
   Transmission transmission(MakeSession(true));
-  EXPECT_EQ(Feed(transmission, Wire(1, kSize, 100)).event, Event::kRefused);
+  EXPECT_EQ(Feed(transmission, Wire(1, kExportSize, 100)).event, Event::kRefused);
   EXPECT_EQ(Feed(transmission, std::string(60, 'x')).taken, 60u);
   const Fed fed = Feed(transmission, std::string(40, 'x') + Wire(3, 0, 0));
   EXPECT_EQ(fed.event, Event::kRequest);
@@ -124,7 +124,7 @@ TEST(TransmissionTest, SkipsThePayloadOfARefusedWrite) {
 
 TEST(TransmissionTest, SkipsNothingAfterOtherRefusals) {
   Transmission transmission(MakeSession(true));
-  EXPECT_EQ(Feed(transmission, Wire(0, kSize, 100)).event, Event::kRefused);
+  EXPECT_EQ(Feed(transmission, Wire(0, kExportSize, 100)).event, Event::kRefused);
   EXPECT_EQ(Feed(transmission, Wire(2, 0, 0)).event, Event::kDisconnect);
 }
 
