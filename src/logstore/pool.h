@@ -96,7 +96,6 @@ class LogPool final : public block::Pool {
   uint64_t structure_folded_ = UINT64_MAX;  // Structure::version() in the index
   bool replaying_ = false;
   LogPosition replay_position_;  // while replaying: behind the last replayed batch
-  SequenceNumber last_checkpoint_ = 0;
   uint64_t blocks_since_checkpoint_ = 0;
   bool background_fold_ = false;  // one is on its way or waits for its turn
   bool closing_ = false;
