@@ -48,10 +48,12 @@ struct PointInfo {
 struct PoolInfo {
   PoolId id;
   uint64_t size = 0;           // bytes that data can take, overhead of the format excluded
-  uint64_t free = 0;           // bytes not yet given to any segment
-  uint64_t used = 0;           // size - free: live data, history and garbage that no cleaner has collected
+  uint64_t free = 0;           // bytes that can be written before space has to come back
+  uint64_t used = 0;           // size - free: live data, history, garbage that comes back, overhead
   SequenceNumber last = 0;     // newest position
   SequenceNumber durable = 0;  // newest position known to survive a power cut
+  uint64_t live = 0;           // bytes that volumes and points hold, as of the last fold
+  uint64_t moved = 0;          // bytes that the engine has copied to bring space back, since the pool was opened
 };
 
 }  // namespace lockstep::block

@@ -24,8 +24,10 @@ class Folder {
     for (const auto& [layer, delta] : result_.used_blocks)
       batch_.PutUsedBlocks(layer,
                            static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
-    for (const LayerId layer : plan_.dropped) batch_.DropLayer(layer);
-    batch_.PutCheckpoint(plan_.pool, plan_.position, plan_.structure);
+    LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(plan_.sweep, plan_.layers, plan_.superblock, plan_.sweep_limit,
+                                                  index_, batch_, result_.segments));
+    PutSegments(*plan_.segments, result_.segments, batch_);
+    batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.segments->log_start());
     LS_RETURN_IF_ERROR(index_.Write(batch_));
     return std::move(result_);
   }
@@ -64,8 +66,15 @@ class Folder {
       for (const Version& v : versions_) {
         if (current.exists() && layer.Retains(current.birth, v.birth))
           batch_.PutHistory(key.layer, key.chunk * kChunkBlocks + slot, current, v.birth);
+        else if (current.is_data())
+          --result_.segments[plan_.superblock.segment_of(current.location)].blocks;
         // With no parent below, "nothing" says the same as a hole and takes no space.
         current = v.is_data() || layer.parent != kNoLayer ? v : Version();
+        if (v.is_data()) {
+          LiveChange& change = result_.segments[plan_.superblock.segment_of(v.location)];
+          ++change.blocks;
+          change.youngest = std::max(change.youngest, v.birth);
+        }
       }
       used += current.is_data();
     }
@@ -82,6 +91,12 @@ class Folder {
 };
 
 }  // namespace
+
+void PutSegments(const SegmentTable& segments, const LiveChanges& changes, Index::Batch& batch) {
+  for (const auto& [segment, change] : changes)
+    batch.PutSegment({segment, static_cast<uint32_t>(segments.live(segment) + change.blocks),
+                      std::max(segments.youngest(segment), change.youngest)});
+}
 
 Result<FoldResult> Fold(const Overlay& overlay, const FoldPlan& plan, Index& index) {
   return Folder(overlay, plan, index).Run();

@@ -8,22 +8,31 @@
 
 #include "logstore/index.h"
 #include "logstore/overlay.h"
+#include "logstore/segment_table.h"
+#include "logstore/sweep.h"
 
 namespace lockstep::logstore {
 
 // What a fold needs to know of the structure, as of the moment the overlay was frozen. Positions retained later are all
 // behind everything in the overlay, so they need nothing of what the fold replaces.
 struct FoldPlan {
-  block::PoolId pool;
-  std::map<LayerId, Layer> layers;  // those of the overlay and all their ancestors; others in the overlay are dead
-  std::vector<LayerId> dropped;     // to be removed from the index
-  LogPosition position;             // behind the last entry of the overlay
-  std::string structure;            // empty when it has not changed since the last fold
+  Superblock superblock;
+  std::map<LayerId, Layer> layers;  // those of the overlay and of the sweep, and all their ancestors; others are dead
+  SweepWork sweep;
+  size_t sweep_limit = 0;                  // records to forget at most
+  const SegmentTable* segments = nullptr;  // live counts as of the last fold
+  LogPosition position;                    // behind the last entry of the overlay
+  std::string structure;                   // empty when it has not changed since the last fold
 };
 
 struct FoldResult {
   std::unordered_map<LayerId, int64_t> used_blocks;  // change of each layer's count
+  LiveChanges segments;                              // change of each segment's count
+  SweepWork unfinished;
 };
+
+// Adds to `batch` what the changes make of the counts in `segments`.
+void PutSegments(const SegmentTable& segments, const LiveChanges& changes, Index::Batch& batch);
 
 // One atomic write to the index. Blocking. REQUIRES: the overlay is frozen; everything in it is durable on the data
 // device, because the index may become durable at any time.

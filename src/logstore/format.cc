@@ -14,6 +14,8 @@ namespace {
 
 constexpr uint64_t kSuperblockMagic = 0x314c4f4f504c534cull;  // "LSLPOOL1"
 constexpr uint32_t kBatchMagic = 0x3142534c;                  // "LSB1"
+constexpr uint32_t kMovedMagic = 0x314d534c;                  // "LSM1"
+constexpr uint32_t kFeatureReused = 1;
 constexpr size_t kCrcCoversFrom = 8;                          // magic and crc themselves are left out
 
 void PutBytes(std::string_view bytes, std::span<std::byte> to) {
@@ -43,7 +45,7 @@ bool KnownEntry(const Entry& e) {
 void EncodeSuperblock(const Superblock& superblock, std::span<std::byte, kBlockSize> to) {
   std::string out;
   Encoder e(out);
-  e.Little(kSuperblockMagic).Little(kFormatVersion).Little(uint32_t{0} /* feature flags */);
+  e.Little(kSuperblockMagic).Little(kFormatVersion).Little(superblock.reused ? kFeatureReused : uint32_t{0});
   e.Bytes(superblock.pool.uuid.bytes).Little(superblock.segment_size).Little(superblock.segment_count);
   e.Little(kBlockSize);
   e.Little(Crc32c(std::as_bytes(std::span(out))));
@@ -61,7 +63,8 @@ Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from)
   const uint32_t block_size = d.Little<uint32_t>();
   const size_t covered = from.size() - d.remaining();
   if (d.Little<uint32_t>() != Crc32c(from.first(covered))) return Corrupted("the superblock's checksum does not match");
-  if (version != kFormatVersion || features != 0 || block_size != kBlockSize)
+  s.reused = (features & kFeatureReused) != 0;
+  if (version != kFormatVersion || (features & ~kFeatureReused) != 0 || block_size != kBlockSize)
     return NotSupported(fmt::format("the pool has format version {} (features {:#x}); this program reads version {}",
                                     version, features, kFormatVersion));
   if (!std::has_single_bit(s.segment_size) || s.segment_size < kMinSegmentSize || s.segment_size > kMaxSegmentSize ||
@@ -72,14 +75,14 @@ Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from)
 
 void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span<std::byte> to) {
   LS_ASSERT(to.size() == size_t{header.header_blocks()} * kBlockSize);
-  LS_ASSERT(!header.entries.empty() && header.entries.size() <= kMaxEntriesPerBatch);
-  LS_ASSERT(header.data_blocks() <= kMaxBlocksPerBatch);
+  LS_ASSERT(header.entries.size() <= kMaxEntriesPerBatch && header.data_blocks() <= kMaxBlocksPerBatch);
+  LS_ASSERT(!header.moved || header.births.size() == header.entries.size());
   std::byte* p = to.data();
   const auto put = [&p](auto v) {
     std::memcpy(p, &v, sizeof v);
     p += sizeof v;
   };
-  put(kBatchMagic);
+  put(header.moved ? kMovedMagic : kBatchMagic);
   put(uint32_t{0});  // crc, below
   std::memcpy(p, pool.uuid.bytes.data(), 16);
   p += 16;
@@ -100,6 +103,8 @@ void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span
     put(e.bytes);
     put(e.block);
   }
+  if (header.moved)
+    for (const SequenceNumber birth : header.births) put(birth);
   const size_t crc_bytes = header.block_crcs.size() * sizeof(uint32_t);
   std::memcpy(p, header.block_crcs.data(), crc_bytes);
   p += crc_bytes;
@@ -115,16 +120,17 @@ void FixBatchChecksum(std::span<std::byte> header) {
 
 Result<uint32_t> PeekHeaderBlocks(const block::PoolId& pool, std::span<const std::byte, kBlockSize> first_block) {
   Decoder d(first_block);
-  if (d.Little<uint32_t>() != kBatchMagic) return Corrupted("no batch here");
+  const uint32_t magic = d.Little<uint32_t>();
+  if (magic != kBatchMagic && magic != kMovedMagic) return Corrupted("no batch here");
   d.Little<uint32_t>();
   block::PoolId owner;
   d.Bytes(owner.uuid.bytes);
   if (owner != pool) return Corrupted("the batch belongs to another pool");
   d.View(8 + 8 + 8 + 4 + 4);
   const uint32_t data_blocks = d.Little<uint32_t>(), entries = d.Little<uint32_t>();
-  if (entries == 0 || entries > kMaxEntriesPerBatch || data_blocks > kMaxBlocksPerBatch)
+  if (entries > kMaxEntriesPerBatch || data_blocks > kMaxBlocksPerBatch)
     return Corrupted("the batch header's counts are impossible");
-  return HeaderBlocks(entries, data_blocks);
+  return HeaderBlocks(entries, data_blocks, magic == kMovedMagic);
 }
 
 Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const std::byte> from) {
@@ -133,7 +139,7 @@ Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const
   if (from.size() != size_t{blocks} * kBlockSize) return Corrupted("the batch header is cut short");
   BatchHeader h;
   Decoder d(from);
-  d.View(4);
+  h.moved = d.Little<uint32_t>() == kMovedMagic;
   h.crc = d.Little<uint32_t>();
   if (h.crc != Crc32c(from.subspan(kCrcCoversFrom))) return Corrupted("the batch header's checksum does not match");
   d.View(16);
@@ -152,8 +158,12 @@ Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const
     e.count = d.Little<uint32_t>();
     e.bytes = d.Little<uint32_t>();
     e.block = d.Little<uint64_t>();
-    if (!KnownEntry(e)) return Corrupted("a batch entry makes no sense");
+    if (!KnownEntry(e) || (h.moved && e.type != EntryType::kWrite)) return Corrupted("a batch entry makes no sense");
     described += e.data_blocks();
+  }
+  if (h.moved) {
+    h.births.resize(entries);
+    for (SequenceNumber& birth : h.births) birth = d.Little<uint64_t>();
   }
   if (described != data_blocks) return Corrupted("the batch's entries do not add up to its data");
   h.block_crcs.resize(data_blocks);

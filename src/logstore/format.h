@@ -5,6 +5,9 @@
 //   segment  := batch*                                        (a batch never crosses a segment's end)
 //   batch    := header-block+ data-block*                     (blocks of 4096 bytes)
 //
+// A segment belongs to the log, or to the cleaner: then its batches hold blocks that were moved out of other segments,
+// each with the sequence number under which it was once written.
+//
 // All integers are little-endian.
 #pragma once
 
@@ -26,16 +29,29 @@ inline constexpr uint64_t kDataOffset = 1 << 20;  // segments start here: room f
 inline constexpr uint64_t kMinSegmentSize = 256 << 10;
 inline constexpr uint64_t kMaxSegmentSize = uint64_t{1} << 30;
 inline constexpr uint32_t kMaxSegments = 1u << 24;
+inline constexpr uint32_t kNoSegment = UINT32_MAX;
 
 // A layer holds the blocks that were written to a volume between two clonings or reverts; see structure.h.
 using LayerId = uint32_t;
 
-// Written once, when the pool is made, in blocks 0 and 1; either copy is enough.
+// In blocks 0 and 1; either copy is enough. Written when the pool is made, and when `reused` becomes true.
 struct Superblock {
   block::PoolId pool;
   uint64_t segment_size = 0;  // bytes, a power of two
   uint32_t segment_count = 0;
+  // Segments have been freed and may hold something else now, so the log cannot be replayed from its beginning. Durable
+  // before the first one is.
+  bool reused = false;
   bool operator==(const Superblock&) const = default;
+
+  uint32_t segment_blocks() const { return static_cast<uint32_t>(segment_size / kBlockSize); }
+  // The device block where a segment begins, and the segment of a device block. REQUIRES: both exist.
+  uint64_t first_block(uint32_t segment) const {
+    return kDataOffset / kBlockSize + uint64_t{segment} * segment_blocks();
+  }
+  uint32_t segment_of(uint64_t device_block) const {
+    return static_cast<uint32_t>((device_block - kDataOffset / kBlockSize) / segment_blocks());
+  }
 };
 void EncodeSuperblock(const Superblock& superblock, std::span<std::byte, kBlockSize> to);
 // corrupted: not ours or damaged; not-supported: of a later version.
@@ -45,7 +61,7 @@ Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from)
 struct LogPosition {
   uint32_t segment = 0;
   uint32_t block = 0;         // within the segment
-  uint32_t next_segment = 0;  // where the log goes on when nothing more fits here
+  uint32_t next_segment = 0;  // where the log goes on when nothing more fits here; kNoSegment: none was free
   uint32_t previous_crc = 0;  // the checksum of the batch before, 0 for the first of all
   SequenceNumber next = 1;    // the sequence number that its first entry carries
   bool operator==(const LogPosition&) const = default;
@@ -57,7 +73,8 @@ enum class EntryType : uint8_t {
   kTransaction = 3,  // `bytes` of an encoded change of structure in `count` data blocks
 };
 
-// One entry takes one sequence number.
+// One entry of the log takes one sequence number. In a batch of moved blocks all entries are kWrite and have none of
+// their own.
 struct Entry {
   EntryType type = EntryType::kWrite;
   LayerId layer = 0;
@@ -73,25 +90,30 @@ inline constexpr uint32_t kMaxBlocksPerBatch = 1024;  // of data
 inline constexpr size_t kFixedHeaderSize = 64;
 inline constexpr size_t kEntrySize = 24;
 // Blocks that the header of a batch with so many entries and data blocks takes.
-constexpr uint32_t HeaderBlocks(uint32_t entries, uint32_t data_blocks) {
-  const size_t bytes = kFixedHeaderSize + entries * kEntrySize + data_blocks * sizeof(uint32_t);
+constexpr uint32_t HeaderBlocks(uint32_t entries, uint32_t data_blocks, bool moved = false) {
+  const size_t bytes = kFixedHeaderSize + entries * (kEntrySize + (moved ? sizeof(SequenceNumber) : 0)) +
+                       data_blocks * sizeof(uint32_t);
   return static_cast<uint32_t>((bytes + kBlockSize - 1) / kBlockSize);
 }
-inline constexpr uint32_t kMaxHeaderBlocks = HeaderBlocks(kMaxEntriesPerBatch, kMaxBlocksPerBatch);
+inline constexpr uint32_t kMaxHeaderBlocks = HeaderBlocks(kMaxEntriesPerBatch, kMaxBlocksPerBatch, true);
 
 struct BatchHeader {
-  SequenceNumber first = 0;    // sequence number of entries[0]
+  bool moved = false;          // written by the cleaner, in a segment of its own: no part of the log
+  SequenceNumber first = 0;    // sequence number of entries[0]; 0 when moved
   uint64_t epoch = 0;          // random per opening of the pool: two lives of it never write the same header
   SequenceNumber durable = 0;  // everything up to here had been synced when this batch was written
-  uint32_t previous_crc = 0;   // chain: the crc of the batch before
+  uint32_t previous_crc = 0;   // chain: the crc of the batch before; of the cleaner's, 0 for the first of its segment
   uint32_t next_segment = 0;
-  uint32_t crc = 0;  // of this header, set by Encode and Decode
-  std::vector<Entry> entries;
+  uint32_t crc = 0;            // of this header, set by Encode and Decode
+  std::vector<Entry> entries;  // none: the batch only says where the log goes on
+  std::vector<SequenceNumber> births;  // when moved: of each entry, under which its blocks were once written
   std::vector<uint32_t> block_crcs;  // CRC-32C of each data block, in order
 
   uint32_t data_blocks() const { return static_cast<uint32_t>(block_crcs.size()); }
-  uint32_t header_blocks() const { return HeaderBlocks(static_cast<uint32_t>(entries.size()), data_blocks()); }
+  uint32_t header_blocks() const { return HeaderBlocks(static_cast<uint32_t>(entries.size()), data_blocks(), moved); }
   uint32_t total_blocks() const { return header_blocks() + data_blocks(); }
+  // Of the blocks of entries[i].
+  SequenceNumber birth(size_t i) const { return moved ? births[i] : first + i; }
 };
 
 // Fills `to`, header.header_blocks() * kBlockSize bytes, and sets header.crc. REQUIRES: within the limits above.

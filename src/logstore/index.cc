@@ -19,7 +19,7 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr char kCurrent = 'c', kHistory = 'h', kUsed = 'u';  // and "m...": the checkpoint
+constexpr char kCurrent = 'c', kHistory = 'h', kDeath = 'd', kUsed = 'u', kSegment = 's';  // and "m...": the checkpoint
 const rocksdb::Slice kPositionKey = "mposition", kStructureKey = "mstructure";
 
 void AppendBig(std::string& out, uint64_t v, int bytes) {
@@ -46,6 +46,20 @@ std::string HistoryKey(LayerId layer, uint64_t block, SequenceNumber birth) {
   AppendBig(k, birth, 8);
   return k;
 }
+constexpr size_t kDeathKeySize = 1 + 4 + 8 + 6 + 8;
+std::string DeathKey(LayerId layer, SequenceNumber death, uint64_t block, SequenceNumber birth) {
+  std::string k(1, kDeath);
+  AppendBig(k, layer, 4);
+  AppendBig(k, death, 8);
+  AppendBig(k, block, 6);
+  AppendBig(k, birth, 8);
+  return k;
+}
+std::string SegmentKey(uint32_t segment) {
+  std::string k(1, kSegment);
+  AppendBig(k, segment, 4);
+  return k;
+}
 std::string UsedKey(LayerId layer) {
   std::string k(1, kUsed);
   AppendBig(k, layer, 4);
@@ -58,10 +72,7 @@ std::string LayerEnd(char table, LayerId layer) {
   return k;
 }
 
-struct HistoryValue {
-  SequenceNumber death = 0;
-  Version version;
-};
+using HistoryValue = HistoryRecord;  // without layer and block, which are in the key
 std::string EncodeHistory(const Version& v, SequenceNumber death) {
   std::string out;
   Encoder(out).Little(death).Little(v.location).Little(v.crc);
@@ -247,6 +258,99 @@ Result<std::vector<std::pair<LayerId, uint64_t>>> Index::UsedBlocks() const {
   return used;
 }
 
+namespace {
+Status DamagedHistory() {
+  return Corrupted("a history record of the index is damaged; rebuild the index from the log");
+}
+// Calls visit(key, value) for the keys from `first` on, as long as they are at most `last` and it answers true or an
+// error.
+template <typename Visit>
+Status ForEachKey(rocksdb::DB& db, const std::string& first, const std::string& last, Visit visit) {
+  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(rocksdb::ReadOptions()));
+  for (it->Seek(first); it->Valid() && View(it->key()) <= last; it->Next()) {
+    LS_ASSIGN_OR_RETURN(const bool go_on, visit(View(it->key()), View(it->value())));
+    if (!go_on) break;
+  }
+  return ToStatus(it->status());
+}
+LayerId FirstLayer(LayerId layer) {
+  return layer == kNoLayer ? 0 : layer;
+}
+LayerId LastLayer(LayerId layer) {
+  return layer == kNoLayer ? UINT32_MAX : layer;
+}
+}  // namespace
+
+Result<std::optional<HistoryRecord>> Index::FindHistory(LayerId layer, uint64_t block, SequenceNumber birth) const {
+  std::string value;
+  const auto s = rep_->db->Get(rocksdb::ReadOptions(), HistoryKey(layer, block, birth), &value);
+  if (s.IsNotFound()) return std::optional<HistoryRecord>();
+  if (!s.ok()) return ToStatus(s);
+  HistoryRecord record{layer, block, {}, 0};
+  if (!DecodeHistory(value, birth, record)) return DamagedHistory();
+  return std::optional(record);
+}
+
+Result<std::vector<HistoryRecord>> Index::HistoryByDeath(const DeathSpan& span, size_t limit) const {
+  std::vector<HistoryRecord> found;
+  if (span.death > span.upto) return found;
+  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, DeathKey(span.layer, span.death, span.block, span.birth),
+                                DeathKey(span.layer, span.upto, (uint64_t{1} << 48) - 1, UINT64_MAX),
+                                [&](std::string_view key, std::string_view) -> Result<bool> {
+                                  if (key.size() != kDeathKeySize) return DamagedHistory();
+                                  const SequenceNumber death = ReadBig(key.substr(5, 8));
+                                  HistoryRecord r{span.layer, ReadBig(key.substr(13, 6)), {}, death};
+                                  r.version.birth = ReadBig(key.substr(19));
+                                  found.push_back(r);
+                                  return found.size() < limit;
+                                }));
+  for (HistoryRecord& r : found) {
+    LS_ASSIGN_OR_RETURN(const auto record, FindHistory(r.layer, r.block, r.version.birth));
+    if (record) r = *record;
+  }
+  return found;
+}
+
+Status Index::VisitCurrent(LayerId layer, const Visit& visit) const {
+  return ForEachKey(*rep_->db, CurrentKey(FirstLayer(layer), 0), CurrentKey(LastLayer(layer), (uint64_t{1} << 48) - 1),
+                    [&](std::string_view key, std::string_view value) -> Result<bool> {
+                      ChunkVersions versions;
+                      LS_RETURN_IF_ERROR(DecodeMapRecord(value, versions));
+                      const auto owner = static_cast<LayerId>(ReadBig(key.substr(1, 4)));
+                      const uint64_t first = ReadBig(key.substr(5)) * kChunkBlocks;
+                      for (uint32_t i = 0; i < kChunkBlocks; ++i)
+                        if (versions[i].exists() && !visit(owner, first + i, versions[i])) return false;
+                      return true;
+                    });
+}
+
+Status Index::VisitHistory(LayerId layer, const Visit& visit) const {
+  return ForEachKey(*rep_->db, HistoryKey(FirstLayer(layer), 0, 0),
+                    HistoryKey(LastLayer(layer), (uint64_t{1} << 48) - 1, UINT64_MAX),
+                    [&](std::string_view key, std::string_view value) -> Result<bool> {
+                      HistoryRecord r;
+                      if (key.size() != kHistoryKeySize || !DecodeHistory(value, ReadBig(key.substr(11)), r))
+                        return DamagedHistory();
+                      const auto owner = static_cast<LayerId>(ReadBig(key.substr(1, 4)));
+                      return visit(owner, ReadBig(key.substr(5, 6)), r.version);
+                    });
+}
+
+Result<std::vector<SegmentCount>> Index::Segments() const {
+  std::vector<SegmentCount> counts;
+  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, SegmentKey(0), SegmentKey(UINT32_MAX),
+                                [&](std::string_view key, std::string_view value) -> Result<bool> {
+                                  Decoder d(value);
+                                  SegmentCount c{static_cast<uint32_t>(ReadBig(key.substr(1))), 0, 0};
+                                  c.live = d.Little<uint32_t>();
+                                  c.youngest = d.Little<uint64_t>();
+                                  if (!d.ok()) return Corrupted("a segment record of the index is damaged");
+                                  counts.push_back(c);
+                                  return true;
+                                }));
+  return counts;
+}
+
 Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   std::string position, structure;
   auto s = rep_->db->Get(rocksdb::ReadOptions(), kPositionKey, &position);
@@ -261,6 +365,7 @@ Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   c.position.next_segment = d.Little<uint32_t>();
   c.position.previous_crc = d.Little<uint32_t>();
   c.position.next = d.Little<uint64_t>();
+  c.log_start = d.Little<uint64_t>();
   if (!d.ok()) return Corrupted("the index's checkpoint is damaged; rebuild the index from the log");
   c.structure = std::move(structure);
   return std::optional(std::move(c));
@@ -275,6 +380,27 @@ void Index::Batch::PutChunk(const ChunkKey& key, const ChunkVersions& versions) 
 }
 void Index::Batch::PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death) {
   rep_->batch.Put(HistoryKey(layer, block, version.birth), EncodeHistory(version, death));
+  rep_->batch.Put(DeathKey(layer, death, block, version.birth), rocksdb::Slice());
+}
+void Index::Batch::DropHistory(const HistoryRecord& r) {
+  rep_->batch.Delete(HistoryKey(r.layer, r.block, r.version.birth));
+  rep_->batch.Delete(DeathKey(r.layer, r.death, r.block, r.version.birth));
+}
+void Index::Batch::DropChunks(LayerId layer, uint64_t end_chunk) {
+  rep_->batch.Delete(UsedKey(layer));
+  rep_->batch.DeleteRange(CurrentKey(layer, 0), CurrentKey(layer, end_chunk));
+}
+void Index::Batch::DropHistoryBefore(LayerId layer, uint64_t end_block) {
+  rep_->batch.DeleteRange(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
+}
+void Index::Batch::PutSegment(const SegmentCount& count) {
+  if (count.live == 0) {
+    rep_->batch.Delete(SegmentKey(count.segment));
+    return;
+  }
+  std::string value;
+  Encoder(value).Little(count.live).Little(count.youngest);
+  rep_->batch.Put(SegmentKey(count.segment), value);
 }
 void Index::Batch::PutUsedBlocks(LayerId layer, uint64_t blocks) {
   std::string value;
@@ -283,13 +409,14 @@ void Index::Batch::PutUsedBlocks(LayerId layer, uint64_t blocks) {
 }
 void Index::Batch::DropLayer(LayerId layer) {
   rep_->batch.Delete(UsedKey(layer));
-  for (const char table : {kCurrent, kHistory}) {
+  for (const char table : {kCurrent, kHistory, kDeath}) {
     std::string first(1, table);
     AppendBig(first, layer, 4);
     rep_->batch.DeleteRange(first, LayerEnd(table, layer));
   }
 }
-void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure) {
+void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
+                                 SequenceNumber log_start) {
   std::string value;
   Encoder(value)
       .Bytes(pool.uuid.bytes)
@@ -297,7 +424,8 @@ void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& p
       .Little(position.block)
       .Little(position.next_segment)
       .Little(position.previous_crc)
-      .Little(position.next);
+      .Little(position.next)
+      .Little(log_start);
   rep_->batch.Put(kPositionKey, value);
   if (!structure.empty()) rep_->batch.Put(kStructureKey, rocksdb::Slice(structure.data(), structure.size()));
 }

@@ -5,14 +5,16 @@
 // Tables in one key space:
 //   current: (layer, chunk)         -> one map record (map_record.h): the newest folded versions
 //   history: (layer, block, birth)  -> death, location, crc: versions that were replaced but that some retained
-//   position
-//                                      p of the layer, birth <= p < death, still sees
+//                                      position p of the layer, birth <= p < death, still sees
+//   deaths:  (layer, death, block, birth) -> nothing: the history in the order in which it may be forgotten
 //   used:    layer                  -> number of blocks that the layer maps itself
+//   segment: segment                -> number of live blocks, newest birth among them
 //
 // Reads may run on several threads at once, and beside one writer.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +44,21 @@ struct Checkpoint {
   block::PoolId pool;     // whose index this is
   LogPosition position;   // everything before it is folded
   std::string structure;  // Structure::Encode
+  SequenceNumber log_start = 1;  // SegmentTable::log_start
+};
+
+// A replaced version, and the write that replaced it.
+struct HistoryRecord {
+  LayerId layer = kNoLayer;
+  uint64_t block = 0;
+  Version version;
+  SequenceNumber death = 0;
+};
+
+struct SegmentCount {
+  uint32_t segment = 0;
+  uint32_t live = 0;
+  SequenceNumber youngest = 0;
 };
 
 class Index {
@@ -66,6 +83,16 @@ class Index {
 
   // Blocks that each layer maps itself, as the folds have counted them. Blocking.
   Result<std::vector<std::pair<LayerId, uint64_t>>> UsedBlocks() const;
+  // The history record of a version, if there is one. Blocking.
+  Result<std::optional<HistoryRecord>> FindHistory(LayerId layer, uint64_t block, SequenceNumber birth) const;
+  // The span's history in the order of death, at most `limit`. Blocking.
+  Result<std::vector<HistoryRecord>> HistoryByDeath(const DeathSpan& span, size_t limit) const;
+  // Visits everything that the layer holds, or that all do (kNoLayer), until `visit` answers false. Blocking.
+  using Visit = std::function<bool(LayerId layer, uint64_t block, const Version& version)>;
+  Status VisitCurrent(LayerId layer, const Visit& visit) const;
+  Status VisitHistory(LayerId layer, const Visit& visit) const;
+  // Live blocks of segments that have any, as folds and moves have counted them. Blocking.
+  Result<std::vector<SegmentCount>> Segments() const;
   // nullopt for a new index.
   Result<std::optional<Checkpoint>> LoadCheckpoint() const;
 
@@ -76,10 +103,19 @@ class Index {
     ~Batch();
     void PutChunk(const ChunkKey& key, const ChunkVersions& versions);
     void PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death);
+    // Also forgets its death record. `death` is that of the record.
+    void DropHistory(const HistoryRecord& record);
+    // Parts of DropLayer: the layer's count of blocks and its chunks before `end_chunk`; its history before
+    // `end_block`, without the death records.
+    void DropChunks(LayerId layer, uint64_t end_chunk);
+    void DropHistoryBefore(LayerId layer, uint64_t end_block);
     void PutUsedBlocks(LayerId layer, uint64_t blocks);
+    // live == 0 removes the record.
+    void PutSegment(const SegmentCount& count);
     void DropLayer(LayerId layer);
     // `structure` may be empty: the one written before still holds.
-    void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure);
+    void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
+                       SequenceNumber log_start);
 
    private:
     friend class Index;

@@ -13,7 +13,9 @@ namespace {
 // Room for the largest batch and some reading ahead.
 constexpr uint32_t kWindowBlocks = kMaxHeaderBlocks + kMaxBlocksPerBatch + 1024;
 
-Task<Status> Transfer(io::Disk& disk, io::DiskRequest request) {
+}  // namespace
+
+Task<Status> Transfer(io::Disk& disk, io::DiskRequest& request) {
   co_await SuspendWith([&](auto resume) {
     using Resume = decltype(resume);
     request.context = new Resume(std::move(resume));
@@ -25,8 +27,6 @@ Task<Status> Transfer(io::Disk& disk, io::DiskRequest request) {
   });
   co_return request.status;
 }
-
-}  // namespace
 
 Task<Status> ReadDisk(io::Disk& disk, uint64_t offset, std::span<std::byte> to) {
   const io::Buffer buffer{to.data(), to.size()};
@@ -61,7 +61,7 @@ struct LogReader::Window {
 LogReader::LogReader(io::Disk& disk, const Superblock& superblock, const LogPosition& from, Depth depth)
     : disk_(disk),
       superblock_(superblock),
-      segment_blocks_(static_cast<uint32_t>(superblock.segment_size / kBlockSize)),
+      segment_blocks_(superblock.segment_blocks()),
       depth_(depth),
       position_(from),
       window_(std::make_unique<Window>()) {}
@@ -94,14 +94,13 @@ Task<Result<std::optional<LogBatch>>> LogReader::At(LogPosition place) {
   if (!header_blocks.ok() || place.block + *header_blocks > segment_blocks_) co_return none;
   LS_CO_ASSIGN_OR_RETURN(const auto bytes, co_await Read(place.segment, place.block, *header_blocks));
   auto header = DecodeBatchHeader(superblock_.pool, bytes);
-  if (!header.ok() || header->previous_crc != place.previous_crc || header->first != place.next ||
+  if (!header.ok() || header->moved || header->previous_crc != place.previous_crc || header->first != place.next ||
       place.block + header->total_blocks() > segment_blocks_)
     co_return none;
   LogBatch batch;
   batch.header = std::move(*header);
   batch.begin = place;
-  batch.data_location =
-      kDataOffset / kBlockSize + uint64_t{place.segment} * segment_blocks_ + place.block + batch.header.header_blocks();
+  batch.data_location = superblock_.first_block(place.segment) + place.block + batch.header.header_blocks();
   batch.end = {place.segment, place.block + batch.header.total_blocks(), batch.header.next_segment, batch.header.crc,
                place.next + batch.header.entries.size()};
   if (depth_ == Depth::kVerifyData && batch.header.data_blocks() != 0) {
@@ -135,7 +134,7 @@ Task<Result<bool>> LogReader::ProvesDamage(uint32_t segment, uint32_t block) {
   if (!header_blocks.ok() || block + *header_blocks > segment_blocks_) co_return false;
   LS_CO_ASSIGN_OR_RETURN(const auto bytes, co_await Read(segment, block, *header_blocks));
   const auto header = DecodeBatchHeader(superblock_.pool, bytes);
-  co_return header.ok() && header->first > position_.next && header->durable >= position_.next;
+  co_return header.ok() && !header->moved && header->first > position_.next && header->durable >= position_.next;
 }
 
 Task<Status> LogReader::CheckForDamage() {

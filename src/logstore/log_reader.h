@@ -11,6 +11,8 @@
 
 namespace lockstep::logstore {
 
+// co_await Transfer(disk, request): submits it and waits for its end. Uses its `done` and `context`.
+Task<Status> Transfer(io::Disk& disk, io::DiskRequest& request);
 // co_await ReadDisk(disk, ...): `to` is aligned for the device; offset and size are multiples of its block size.
 Task<Status> ReadDisk(io::Disk& disk, uint64_t offset, std::span<std::byte> to);
 // co_await WriteDisk(...), with `durable`.

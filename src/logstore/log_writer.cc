@@ -36,13 +36,15 @@ struct LogWriter::Batch {
   bool done = false;
 };
 
-LogWriter::LogWriter(io::Loop& loop, io::Disk& disk, Log& log, const Superblock& superblock, LogWriterOptions options)
+LogWriter::LogWriter(io::Loop& loop, io::Disk& disk, Log& log, const Superblock& superblock, SegmentTable& segments,
+                     LogWriterOptions options)
     : loop_(loop),
       disk_(disk),
       log_(log),
       superblock_(superblock),
+      segments_(segments),
       options_(options),
-      segment_blocks_(static_cast<uint32_t>(superblock.segment_size / kBlockSize)),
+      segment_blocks_(superblock.segment_blocks()),
       max_entry_blocks_(std::min(kMaxBlocksPerEntry, segment_blocks_ / 8)),
       max_transaction_blocks_(std::min(kMaxBlocksPerBatch, segment_blocks_ / 2)) {}
 
@@ -58,25 +60,27 @@ void LogWriter::Start(const LogPosition& position, uint64_t epoch) {
 }
 
 uint64_t LogWriter::device_block(const LogPosition& p) const {
-  return kDataOffset / kBlockSize + uint64_t{p.segment} * segment_blocks_ + p.block;
+  return superblock_.first_block(p.segment) + p.block;
+}
+
+uint64_t LogWriter::WholeSegments(bool may_use_reserve) const {
+  const uint64_t reserve = options_.cleaner_reserve + (may_use_reserve ? 0 : options_.structure_reserve);
+  const uint64_t there = uint64_t{segments_.free_count()} + (HasNext() ? 1 : 0);
+  return there > reserve ? there - reserve : 0;
 }
 
 uint64_t LogWriter::free_bytes() const {
-  // Segments are taken in ascending order until a cleaner gives some back.
-  const uint64_t whole = superblock_.segment_count - std::min(superblock_.segment_count, position_.next_segment);
-  return (whole * segment_blocks_ + (segment_blocks_ - position_.block)) * kBlockSize;
+  return (WholeSegments(false) * segment_blocks_ + (segment_blocks_ - position_.block)) * kBlockSize;
 }
 
 Status LogWriter::CheckSpace(uint32_t entries, uint32_t data_blocks, bool may_use_reserve) const {
   if (!failure_.ok()) return failure_;
-  const uint64_t whole = superblock_.segment_count - std::min(superblock_.segment_count, position_.next_segment);
-  const uint64_t reserve = may_use_reserve ? 0 : options_.reserved_segments;
-  // At the end of each segment up to one entry's worth of blocks may stay empty, because batches do not cross segments.
-  const uint64_t waste = max_entry_blocks_ + kMaxHeaderBlocks;
-  const uint64_t per_segment = segment_blocks_ > waste ? segment_blocks_ - waste : 0;
+  const uint64_t waste = segment_blocks_ - usable_per_segment();
   const uint64_t here = segment_blocks_ - position_.block;
-  const uint64_t usable =
-      (whole > reserve ? (whole - reserve) * per_segment : 0) + (whole >= reserve && here > waste ? here - waste : 0);
+  const uint64_t whole = WholeSegments(may_use_reserve);
+  // What the reserve is for may also use what is left of the segment in which the writes ended.
+  const bool here_too = may_use_reserve || whole > 0 || segments_.free_count() >= options_.cleaner_reserve;
+  const uint64_t usable = whole * usable_per_segment() + (here_too && here > waste ? here - waste : 0);
   if (queued_blocks_ + entries + HeaderBlocks(1, data_blocks) + data_blocks <= usable) return {};
   return NoSpace(
       fmt::format("pool {} is full: delete volumes or points, or use a larger pool", superblock_.pool.ToString()));
@@ -113,11 +117,23 @@ void LogWriter::Pump() {
   while (head_ && !paused_ && in_flight_.size() < options_.max_batches_in_flight) Submit(TakeBatch());
 }
 
+void LogWriter::AnnounceNext(bool promised) {
+  // The cleaner keeps its own, without which nothing would ever come back; but what has been promised is kept.
+  const uint32_t keep = promised ? 0 : options_.cleaner_reserve;
+  if (!HasNext() && segments_.free_count() > keep) position_.next_segment = segments_.Take();
+}
+
+uint64_t LogWriter::promised_segments() const {
+  return (queued_blocks_ + usable_per_segment() - 1) / usable_per_segment();
+}
+
 void LogWriter::NextSegment() {
-  LS_ASSERT(position_.next_segment < superblock_.segment_count);  // CheckSpace has promised room
+  LS_ASSERT(HasNext());  // CheckSpace has promised room
+  segments_.Close(position_.segment, position_.next);
   position_.segment = position_.next_segment;
   position_.block = 0;
-  ++position_.next_segment;
+  position_.next_segment = kNoSegment;
+  AnnounceNext(false);
 }
 
 std::unique_ptr<LogWriter::Batch> LogWriter::TakeBatch() {
@@ -129,20 +145,39 @@ std::unique_ptr<LogWriter::Batch> LogWriter::TakeBatch() {
     spare_.pop_back();
   }
   const uint32_t first_needs = HeaderBlocks(1, head_->entry.data_blocks()) + head_->entry.data_blocks();
-  if (position_.block + first_needs > segment_blocks_) NextSegment();
+  if (position_.block + first_needs > segment_blocks_) {
+    if (!HasNext()) {
+      FillLink(*batch);
+      return batch;
+    }
+    NextSegment();
+  }
+  AnnounceNext(false);
   Fill(*batch, segment_blocks_ - position_.block);
   return batch;
 }
 
-void LogWriter::Fill(Batch& batch, uint32_t room) {
+void LogWriter::Begin(Batch& batch) {
   batch.writer = this;
   batch.done = false;
   batch.begin = position_;
+  batch.first = nullptr;
+  batch.header.entries.clear();
+  batch.header.block_crcs.clear();
+  batch.buffers.assign(1, io::Buffer{batch.header_memory.get(), 0});
+}
+
+void LogWriter::FillLink(Batch& batch) {
+  Begin(batch);
+  AnnounceNext(true);
+  LS_ASSERT(HasNext() && position_.block < segment_blocks_);  // CheckSpace has promised room
+  Seal(batch);
+}
+
+void LogWriter::Fill(Batch& batch, uint32_t room) {
+  Begin(batch);
   batch.first = head_;
   BatchHeader& h = batch.header;
-  h.entries.clear();
-  h.block_crcs.clear();
-  batch.buffers.assign(1, io::Buffer{batch.header_memory.get(), 0});
   uint32_t blocks = 0;
   logstore::Append* last = nullptr;
   uint64_t bytes_of_entries = 0;
@@ -165,7 +200,11 @@ void LogWriter::Fill(Batch& batch, uint32_t room) {
   head_ = last->next;
   if (!head_) tail_ = nullptr;
   last->next = nullptr;
+  Seal(batch);
+}
 
+void LogWriter::Seal(Batch& batch) {
+  BatchHeader& h = batch.header;
   h.first = position_.next;
   h.epoch = epoch_;
   h.durable = durable_;

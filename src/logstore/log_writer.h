@@ -18,6 +18,7 @@
 #include "io/disk.h"
 #include "io/loop.h"
 #include "logstore/format.h"
+#include "logstore/segment_table.h"
 
 namespace lockstep::logstore {
 
@@ -37,16 +38,19 @@ struct Append {
 
 struct LogWriterOptions {
   uint32_t max_batches_in_flight = 2;
-  uint32_t reserved_segments = 1;  // kept for transactions when writes already fail with no-space
+  uint32_t structure_reserve = 1;  // segments kept for transactions and holes when writes already fail with no-space
+  uint32_t cleaner_reserve = 2;    // segments that only the cleaner takes
 };
 
 class LogWriter {
  public:
-  LogWriter(io::Loop& loop, io::Disk& disk, Log& log, const Superblock& superblock, LogWriterOptions options);
+  LogWriter(io::Loop& loop, io::Disk& disk, Log& log, const Superblock& superblock, SegmentTable& segments,
+            LogWriterOptions options);
   // REQUIRES: nothing is queued or in flight.
   ~LogWriter();
 
-  // Where to go on, from recovery. `epoch` is random per opening. REQUIRES: called once, before the first Append.
+  // Where to go on, from recovery; the segments of the position are open in the table. `epoch` is random per opening.
+  // REQUIRES: called once, before the first Append.
   void Start(const LogPosition& position, uint64_t epoch);
 
   // Whether so many entries with so many data blocks in all still fit; no-space says so in a sentence. Entries of
@@ -72,11 +76,15 @@ class LogWriter {
   SequenceNumber completed() const { return completed_; }
   SequenceNumber durable() const { return durable_; }
   const LogPosition& completed_position() const { return completed_position_; }  // behind the last completed batch
+  // What may still be written before segments have to come back, and the whole pool.
   uint64_t free_bytes() const;
-  uint64_t size_bytes() const { return uint64_t{segment_blocks_} * kBlockSize * superblock_.segment_count; }
+  uint64_t size_bytes() const { return superblock_.segment_size * superblock_.segment_count; }
   uint32_t max_entry_blocks() const { return max_entry_blocks_; }              // of one kWrite entry
   uint32_t max_transaction_blocks() const { return max_transaction_blocks_; }  // of one kTransaction entry
   uint64_t batches() const { return batches_; }
+  // Free segments that what is queued may need; nobody else takes those.
+  uint64_t promised_segments() const;
+  uint32_t head_segment() const { return position_.segment; }
   uint64_t device_block(const LogPosition& p) const;
 
  private:
@@ -84,7 +92,18 @@ class LogWriter {
   void SchedulePump();
   void Pump();
   std::unique_ptr<Batch> TakeBatch();
+  // A batch without entries that says where the log goes on, when no segment was free when the last one was written.
+  void FillLink(Batch& batch);
   void Fill(Batch& batch, uint32_t room);
+  void Begin(Batch& batch);
+  void Seal(Batch& batch);
+  // How many whole segments writes may still enter.
+  uint64_t WholeSegments(bool may_use_reserve) const;
+  bool HasNext() const { return position_.next_segment != kNoSegment; }
+  void AnnounceNext(bool promised);
+  // At the end of each segment up to one entry's worth of blocks may stay empty, because batches do not cross segments;
+  // and the last one needs room to say where the log goes on.
+  uint32_t usable_per_segment() const { return segment_blocks_ - max_entry_blocks_ - kMaxHeaderBlocks - 1; }
   void Submit(std::unique_ptr<Batch> batch);
   void Complete(Batch& batch);
   void FinishInOrder();
@@ -99,6 +118,7 @@ class LogWriter {
   io::Disk& disk_;
   Log& log_;
   const Superblock superblock_;
+  SegmentTable& segments_;
   const LogWriterOptions options_;
   const uint32_t segment_blocks_;
   const uint32_t max_entry_blocks_;

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "block/pool.h"
@@ -37,13 +38,15 @@ struct Options {
   // Log written between two checkpoints: what has to be replayed at most after a crash, and about three times as much
   // while a checkpoint is being made.
   uint64_t checkpoint_bytes = 256 << 20;
+  // Records of deleted volumes and released points that one fold forgets at most.
+  size_t sweep_records = 64 << 10;
 
   // Everything small, so that tests meet the rare paths often.
   static Options Tiny();
 };
 
 // Makes an empty pool on a disk. in-use: there is one already (erase its first 8 KiB to reuse the disk).
-// invalid-argument: the disk is smaller than four segments, or the geometry is impossible. Durable when it answers OK.
+// invalid-argument: the disk is smaller than eight segments, or the geometry is impossible. Durable when it answers OK.
 Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options);
 
 // Whether there is a Lockstep pool on the disk, and which.
@@ -54,5 +57,15 @@ Task<Result<block::PoolId>> Identify(io::Disk& disk);
 // data loop.
 Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, std::string index_directory,
                                                 Options options, Seams seams);
+
+struct CheckReport {
+  uint64_t current = 0;               // blocks that volumes and their layers show now
+  uint64_t history = 0;               // replaced versions that points keep
+  std::vector<std::string> problems;  // a sentence each; the first hundred
+};
+// Folds, then walks the whole index and holds every count that is kept up to date against what is there: live blocks of
+// segments, blocks of layers, free segments. Data is not read. REQUIRES: the pool is one that Open opened. An error
+// only when the walk itself fails.
+Task<Result<CheckReport>> Check(block::Pool& pool);
 
 }  // namespace lockstep::logstore

@@ -21,7 +21,8 @@ Status NoPoint(block::PointId id) {
 }
 
 // Segments that only changes of structure and holes may take, so that a full pool can still be emptied.
-uint32_t ReservedSegments(const Superblock& superblock) {
+constexpr uint32_t kUsualTransactionBlocks = 16;
+uint32_t StructureReserve(const Superblock& superblock) {
   return superblock.segment_count > 64 ? 2 : 1;
 }
 
@@ -34,11 +35,13 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       seams_(seams),
       disk_(std::move(disk)),
       map_(std::move(index)),
+      segments_(superblock),
       writer_(
-          seams.loop, *disk_, seams.log, superblock,
-          {.max_batches_in_flight = options.max_batches_in_flight, .reserved_segments = ReservedSegments(superblock)}),
+          seams.loop, *disk_, seams.log, superblock, segments_,
+          {.max_batches_in_flight = options.max_batches_in_flight, .structure_reserve = StructureReserve(superblock)}),
       reads_(std::make_unique<ReadPath>(*this)),
       writes_(std::make_unique<WritePath>(*this)),
+      cleaner_(std::make_unique<Cleaner>(*this, *disk_, superblock, segments_)),
       structure_turn_(seams.loop),
       fold_turn_(seams.loop),
       copy_turn_(seams.loop) {}
@@ -47,6 +50,7 @@ LogPool::~LogPool() = default;
 
 Task<void> LogPool::Close() {
   closing_ = true;
+  co_await cleaner_->Stop();
   // The last fold, if one runs, is over when this has had its turn.
   { const auto turn = co_await fold_turn_.Lock(); }
   { const auto turn = co_await structure_turn_.Lock(); }
@@ -74,7 +78,23 @@ Task<Status> LogPool::Flush() {
   co_return Status();
 }
 
+Task<Status> LogPool::WaitForSpace() {
+  Status outcome;
+  co_await SuspendWith([&](auto resume) {
+    cleaner_->WaitForSpace([&outcome, resume = std::move(resume)](Status status) mutable {
+      outcome = std::move(status);
+      resume();
+    });
+  });
+  co_return outcome;
+}
+
 Task<Status> LogPool::Apply(block::Transaction transaction) {
+  // Before the turn is taken, for the cleaner needs it. What most transactions take is a block.
+  while (writer_.CheckSpace(1, kUsualTransactionBlocks, true).code() == Code::kNoSpace && cleaner_->CanHelp()) {
+    const Status waited = co_await WaitForSpace();
+    if (!waited.ok()) break;
+  }
   const auto turn = co_await structure_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(writer_.failure());
   LS_CO_RETURN_IF_ERROR(map_failure_);
@@ -159,6 +179,8 @@ block::PoolInfo LogPool::Info() const {
   info.size = writer_.size_bytes();
   info.free = writer_.free_bytes();
   info.used = info.size - info.free;
+  info.live = segments_.live_blocks() * kBlockSize;
+  info.moved = cleaner_->moved_blocks() * kBlockSize;
   info.last = writer_.last();
   info.durable = writer_.durable();
   return info;

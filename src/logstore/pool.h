@@ -12,6 +12,7 @@
 #include "block/pool.h"
 #include "io/async_mutex.h"
 #include "logstore/block_map.h"
+#include "logstore/cleaner.h"
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
 #include "logstore/logstore.h"
@@ -21,6 +22,9 @@ namespace lockstep::logstore {
 
 class ReadPath;
 class WritePath;
+
+// Both copies, durable; a crash leaves a superblock that says the one or the other.
+Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock);
 
 class LogPool final : public block::Pool {
  public:
@@ -51,10 +55,24 @@ class LogPool final : public block::Pool {
   const Structure& structure() const { return structure_; }
   BlockMap& map() { return map_; }
   LogWriter& writer() { return writer_; }
+  SegmentTable& segments() { return segments_; }
+  Cleaner& cleaner() { return *cleaner_; }
   io::Disk& disk() { return *disk_; }
   ReadPath& reads() { return *reads_; }
   WritePath& writes() { return *writes_; }
   const Seams& seams() const { return seams_; }
+  // The map in the index knows of everything before this entry.
+  SequenceNumber folded() const { return folded_; }
+  // Something waits to be swept out of the index, and no read is in the way.
+  bool AnythingToSweep() const;
+  // One whole fold: freeze, sync, write, and a checkpoint when it is due or `persist` says so. A checkpoint frees
+  // segments.
+  Task<Status> FoldNow(bool persist);
+  // Points the index at copies that have been written, and makes them durable first.
+  Task<Status> Relocate(const std::vector<MovedBlock>& blocks);
+  Task<Result<CheckReport>> Check();
+  // Segments that no read needs any more become free.
+  Task<Status> FreeDying();
   // An entry has completed: the map learns of it. Data entries of layers that have died meanwhile are dropped.
   void Record(const Entry& entry, SequenceNumber sequence, uint64_t location, const uint32_t* crcs);
   // Extents of [offset, offset + length) in the view (layer, at).
@@ -64,39 +82,49 @@ class LogPool final : public block::Pool {
  private:
   Task<Status> AppendTransaction(const block::Transaction& transaction);
   Task<Status> SyncNow();
+  Task<Status> WaitForSpace();  // OK: something has come back
   Task<Status> Replay(LogPosition from);
   Status ReplayBatch(const LogBatch& batch);
   Status CheckReplayed(const Entry& entry) const;
 
   void MaybeFold();
   Task<void> FoldInBackground();
-  // One whole fold: freeze, sync, write, and a checkpoint when it is due or `persist` says so.
-  Task<Status> FoldNow(bool persist);
   FoldPlan PlanFold();
+  // Fold and checkpoint on the executor, once frozen.
+  Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
+  Task<Status> MarkReused();
+  using BlockRanges = std::vector<std::pair<uint64_t, uint64_t>>;  // first block, count
+  // Blocks of the layer that entries in (after, until] may have changed: from the log, at the cost of what changed; or
+  // from the index, at the cost of what the layer holds. corrupted: the log does not reach back so far.
+  Task<Result<BlockRanges>> DiffByLog(LogPosition from, LayerId layer, SequenceNumber after, SequenceNumber until);
+  Task<Result<BlockRanges>> DiffByIndex(LayerId layer, SequenceNumber after, SequenceNumber until);
   Task<Result<uint64_t>> CopyUpPiece(block::VolumeId volume, uint64_t first_block, uint32_t blocks);
   Task<Result<uint64_t>> CopyUpHeld(block::VolumeId volume, uint64_t first_block, uint32_t blocks);
   // Which blocks of [first_block, +blocks) the layer shows but does not hold itself.
   Task<Result<std::vector<bool>>> Inherited(LayerId layer, uint64_t first_block, uint32_t blocks);
   block::VolumeInfo InfoOf(const VolumeRecord& volume) const;
 
-  const Superblock superblock_;
+  Superblock superblock_;
   const Options options_;
   const Seams seams_;
   std::unique_ptr<io::Disk> disk_;
   Structure structure_;
   BlockMap map_;
+  SegmentTable segments_;
   LogWriter writer_;
   std::unique_ptr<ReadPath> reads_;
   std::unique_ptr<WritePath> writes_;
+  std::unique_ptr<Cleaner> cleaner_;
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
-  io::AsyncMutex fold_turn_;                // folds, one at a time
+  io::AsyncMutex fold_turn_;                // folds and moves, one at a time
   io::AsyncMutex copy_turn_;                // CopyUp, one at a time
   uint64_t drop_generation_ = 0;            // reads that began before it may still need layers that have died
   uint64_t structure_folded_ = UINT64_MAX;  // Structure::version() in the index
   bool replaying_ = false;
   LogPosition replay_position_;  // while replaying: behind the last replayed batch
   uint64_t blocks_since_checkpoint_ = 0;
+  SequenceNumber folded_ = 1;
   bool background_fold_ = false;  // one is on its way or waits for its turn
   bool closing_ = false;
   Status map_failure_;  // a fold failed: the overlay cannot shrink, so writes are refused

@@ -5,7 +5,9 @@
 namespace lockstep::logstore {
 
 void LogPool::MaybeFold() {
-  if (replaying_ || map_.active().weight() < options_.fold_weight) return;
+  if (replaying_) return;
+  cleaner_->Kick();
+  if (map_.active().weight() < options_.fold_weight) return;
   // The last overlay is still being folded and this one is full: batches wait until there is room again.
   if (map_.folding()) writer_.Pause();
   if (background_fold_ || closing_) return;
@@ -20,16 +22,18 @@ Task<void> LogPool::FoldInBackground() {
   if (folded.ok() && !closing_) MaybeFold();
 }
 
+bool LogPool::AnythingToSweep() const {
+  return structure_.AnythingToSweep() && !reads_->AnyBefore(drop_generation_);
+}
+
 FoldPlan LogPool::PlanFold() {
   FoldPlan plan;
-  plan.pool = superblock_.pool;
+  plan.superblock = superblock_;
+  plan.segments = &segments_;
+  plan.sweep_limit = options_.sweep_records;
   plan.position = replaying_ ? replay_position_ : writer_.completed_position();
   // Layers that died, unless a read that began before still looks through them.
-  std::vector<LayerId> dropped = structure_.TakeDropped();
-  if (reads_->AnyBefore(drop_generation_))
-    structure_.ReturnDropped(dropped);
-  else
-    plan.dropped = std::move(dropped);
+  if (!reads_->AnyBefore(drop_generation_)) plan.sweep = {structure_.dropped(), structure_.forgotten()};
   const auto add = [&](LayerId id) {
     while (id != kNoLayer && structure_.HasLayer(id) && !plan.layers.contains(id)) {
       plan.layers.emplace(id, structure_.layer(id));
@@ -37,8 +41,25 @@ FoldPlan LogPool::PlanFold() {
     }
   };
   for (const LayerId layer : map_.active().layers()) add(layer);
+  for (const DeathSpan& span : plan.sweep.forgotten) add(span.layer);
+  // With what is to be swept still in it: sweeping again after a crash finds nothing more.
   if (structure_.version() != structure_folded_) plan.structure = structure_.Encode();
   return plan;
+}
+
+Task<Status> LogPool::WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result) {
+  // The index may become durable at any time from here on, so what it speaks of must be durable first.
+  LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+  Status status;
+  auto work = [&] {
+    Result<FoldResult> folded = Fold(map_.frozen(), plan, map_.index());
+    status = folded.status();
+    if (!folded.ok()) return;
+    result = std::move(*folded);
+    if (checkpoint) status = map_.index().Persist();
+  };
+  co_await seams_.executor.Call(seams_.loop, work);
+  co_return status;
 }
 
 Task<Status> LogPool::FoldNow(bool persist) {
@@ -53,32 +74,60 @@ Task<Status> LogPool::FoldNow(bool persist) {
   map_.Freeze();
   structure_turn.Release();
 
-  // The index may become durable at any time from here on, so what it speaks of must be durable first.
-  Status status = co_await SyncNow();
-  Result<FoldResult> result = FoldResult();
   const bool checkpoint = persist || blocks * kBlockSize >= options_.checkpoint_bytes;
-  if (status.ok()) {
-    auto work = [&] {
-      result = Fold(map_.frozen(), plan, map_.index());
-      if (result.ok() && checkpoint) status = map_.index().Persist();
-    };
-    co_await seams_.executor.Call(seams_.loop, work);
-    if (!result.ok()) status = result.status();
-  }
-  if (!status.ok()) {
+  FoldResult result;
+  if (const Status status = co_await WriteFold(plan, checkpoint, result); !status.ok()) {
     // What is frozen stays readable, but nothing more fits behind it.
     map_failure_ =
         status.WithContext("the map cannot be written, the pool accepts no more writes until it is reopened");
     writer_.Fail(map_failure_);
     co_return map_failure_;
   }
-  for (const auto& [layer, delta] : result->used_blocks) structure_.AddUsedBlocks(layer, delta);
+  for (const auto& [layer, delta] : result.used_blocks) structure_.AddUsedBlocks(layer, delta);
+  segments_.AddLive(result.segments);
+  structure_folded_ = version;
+  structure_.Swept(plan.sweep.dropped.size(), plan.sweep.forgotten.size(), result.unfinished.dropped,
+                   result.unfinished.forgotten);
   std::unique_ptr<Overlay> folded = map_.Thaw();
   writer_.Resume();
-  structure_folded_ = version;
-  if (checkpoint) blocks_since_checkpoint_ -= blocks;
+  folded_ = plan.position.next;
   auto drop = [&folded] { folded.reset(); };
   co_await seams_.executor.Call(seams_.loop, drop);
+  if (!checkpoint) co_return Status();
+  blocks_since_checkpoint_ -= blocks;
+  segments_.Checkpointed(plan.position.next, reads_->NewGeneration());
+  co_return co_await FreeDying();
+}
+
+Task<Status> LogPool::Relocate(const std::vector<MovedBlock>& blocks) {
+  const auto fold_turn = co_await fold_turn_.Lock();
+  LS_CO_RETURN_IF_ERROR(map_failure_);
+  LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+  Result<LiveChanges> changes = Internal("not written");
+  auto work = [&] { changes = lockstep::logstore::Relocate(map_.index(), superblock_, segments_, blocks); };
+  co_await seams_.executor.Call(seams_.loop, work);
+  if (!changes.ok()) {
+    map_failure_ = changes.status().WithContext("the map cannot be written, the pool accepts no more writes");
+    writer_.Fail(map_failure_);
+    co_return map_failure_;
+  }
+  segments_.AddLive(*changes);
+  co_return Status();
+}
+
+Task<Status> LogPool::MarkReused() {
+  if (superblock_.reused) co_return Status();
+  Superblock reused = superblock_;
+  reused.reused = true;
+  LS_CO_RETURN_IF_ERROR(co_await WriteSuperblock(*disk_, reused));
+  superblock_ = reused;
+  co_return Status();
+}
+
+Task<Status> LogPool::FreeDying() {
+  if (segments_.dying() == 0 || segments_.oldest_dying() > reads_->Oldest()) co_return Status();
+  LS_CO_RETURN_IF_ERROR(co_await MarkReused());
+  segments_.FreeDying(reads_->Oldest());
   co_return Status();
 }
 

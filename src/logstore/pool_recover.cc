@@ -11,7 +11,7 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr uint32_t kMinSegments = 4;
+constexpr uint32_t kMinSegments = 8;  // those that the cleaner and changes of structure keep, and some to write to
 
 struct AlignedBlock {
   alignas(io::Disk::kMemoryAlignment) std::byte bytes[kBlockSize];
@@ -32,12 +32,21 @@ Task<Result<Superblock>> ReadSuperblock(io::Disk& disk) {
 
 }  // namespace
 
+Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock) {
+  const auto block = std::make_unique<AlignedBlock>();
+  EncodeSuperblock(superblock, block->bytes);
+  // The copy first: a pool exists once block 0 says so.
+  for (const uint64_t copy : {1, 0}) LS_CO_RETURN_IF_ERROR(co_await WriteDisk(disk, copy * kBlockSize, block->bytes));
+  co_return Status();
+}
+
 Options Options::Tiny() {
   Options o;
   o.index_cache_bytes = 256 << 10;
   o.index_memtable_bytes = 64 << 10;
   o.fold_weight = 24;
   o.checkpoint_bytes = 256 << 10;
+  o.sweep_records = 40;
   return o;
 }
 
@@ -60,11 +69,7 @@ Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options) {
   superblock.segment_size = options.segment_size;
   superblock.segment_count =
       static_cast<uint32_t>(std::min<uint64_t>(kMaxSegments, (disk.size() - kDataOffset) / options.segment_size));
-  const auto block = std::make_unique<AlignedBlock>();
-  EncodeSuperblock(superblock, block->bytes);
-  // The copy first: the pool exists once block 0 says so.
-  for (const uint64_t copy : {1, 0}) LS_CO_RETURN_IF_ERROR(co_await WriteDisk(disk, copy * kBlockSize, block->bytes));
-  co_return Status();
+  co_return co_await WriteSuperblock(disk, superblock);
 }
 
 Task<Result<block::PoolId>> Identify(io::Disk& disk) {
@@ -75,8 +80,9 @@ Task<Result<block::PoolId>> Identify(io::Disk& disk) {
 namespace {
 
 // The index as it is, or a new one when there is none or it cannot be used: the log has everything that it had.
-Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, block::PoolId pool, const Options& options,
-                                         Seams& seams) {
+Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Superblock& superblock,
+                                         const Options& options, Seams& seams) {
+  const block::PoolId pool = superblock.pool;
   LS_RETURN_IF_ERROR(seams.files.CreateDirectory(directory));
   const IndexOptions index_options{options.index_cache_bytes, options.index_memtable_bytes};
   auto index = Index::Open(seams.files, directory, index_options, seams.log);
@@ -84,6 +90,7 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, block::Po
   if (index.ok()) {
     const auto checkpoint = (*index)->LoadCheckpoint();
     usable = checkpoint.status();
+    if (checkpoint.ok() && !*checkpoint && superblock.reused) usable = Corrupted("the index is empty");
     if (checkpoint.ok() && *checkpoint) {
       if ((*checkpoint)->pool != pool)
         usable = Corrupted("the index belongs to another pool");
@@ -93,6 +100,11 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, block::Po
   }
   if (usable.ok()) return index;
   if (usable.code() != Code::kCorrupted) return usable;
+  // The log has everything, as long as none of it has been given up to the cleaner.
+  if (superblock.reused)
+    return usable.WithContext(fmt::format(
+        "pool {} cannot be opened without its index in {}, because segments of its log have been reused; bring the "
+        "index back, or the pool from a replica", pool.ToString(), directory));
   seams.log.Warn("pool {}: {}; rebuilding the index from the whole log", pool.ToString(), usable.message());
   index = usable;  // closes it
   LS_RETURN_IF_ERROR(Index::Destroy(seams.files, directory));
@@ -109,7 +121,7 @@ Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, 
                                     superblock.pool.ToString(), disk->size(),
                                     kDataOffset + superblock.segment_size * superblock.segment_count));
   Result<std::unique_ptr<Index>> index = Internal("not opened");
-  auto open_index = [&] { index = OpenIndex(index_directory, superblock.pool, options, seams); };
+  auto open_index = [&] { index = OpenIndex(index_directory, superblock, options, seams); };
   co_await seams.executor.Call(seams.loop, open_index);
   if (!index.ok()) co_return index.status();
   auto pool = std::make_unique<LogPool>(std::move(disk), superblock, std::move(*index), options, seams);
@@ -125,18 +137,28 @@ Task<Status> LogPool::Recover() {
   LogPosition from{.segment = 0, .block = 0, .next_segment = 1, .previous_crc = 0, .next = 1};
   Result<std::optional<Checkpoint>> checkpoint = Internal("not read");
   Result<std::vector<std::pair<LayerId, uint64_t>>> used = Internal("not read");
+  Result<std::vector<SegmentCount>> segments = Internal("not read");
   auto load = [&] {
     checkpoint = map_.index().LoadCheckpoint();
     used = map_.index().UsedBlocks();
+    segments = map_.index().Segments();
   };
   co_await seams_.executor.Call(seams_.loop, load);
   LS_CO_RETURN_IF_ERROR(checkpoint.status());
   LS_CO_RETURN_IF_ERROR(used.status());
+  LS_CO_RETURN_IF_ERROR(segments.status());
+  for (const SegmentCount& s : *segments) {
+    if (s.segment >= segments_.count() || s.live == 0 || s.live > segments_.segment_blocks())
+      co_return Corrupted(fmt::format("pool {}: the index counts blocks of a segment that the pool does not have",
+                                      superblock_.pool.ToString()));
+    segments_.Restore(s.segment, s.live, s.youngest);
+  }
   if (*checkpoint) {
     LS_CO_ASSIGN_OR_RETURN(structure_, Structure::Decode((*checkpoint)->structure));
     for (const auto& [layer, blocks] : *used) structure_.AddUsedBlocks(layer, static_cast<int64_t>(blocks));
     structure_folded_ = structure_.version();
     from = (*checkpoint)->position;
+    segments_.RestoreLogStart((*checkpoint)->log_start);
   }
   replaying_ = true;
   const Status replayed = co_await Replay(from);
@@ -150,15 +172,22 @@ Task<Status> LogPool::Recover() {
 Task<Status> LogPool::Replay(LogPosition from) {
   LogReader reader(*disk_, superblock_, from, LogReader::Depth::kVerifyData);
   replay_position_ = from;
+  folded_ = from.next;
+  segments_.Open(from.segment);
   uint64_t batches = 0;
   while (true) {
     LS_CO_ASSIGN_OR_RETURN(const std::optional<LogBatch> batch, co_await reader.Next());
     if (!batch) break;
     LS_CO_RETURN_IF_ERROR(ReplayBatch(*batch));
+    if (batch->begin.segment != replay_position_.segment) {
+      segments_.Close(replay_position_.segment, batch->header.first);
+      segments_.Open(batch->begin.segment);
+    }
     replay_position_ = batch->end;
     ++batches;
     if (map_.active().weight() >= options_.fold_weight) LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
   }
+  segments_.Open(replay_position_.next_segment);
   if (batches != 0)
     seams_.log.Info("pool {}: replayed {} batches, entries {} to {}", superblock_.pool.ToString(), batches, from.next,
                     replay_position_.next - 1);

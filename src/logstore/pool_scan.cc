@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "logstore/check_index.h"
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
 #include "logstore/scan.h"
@@ -63,20 +64,68 @@ Task<Result<std::vector<block::Extent>>> LogPool::Diff(block::VolumeId volume, b
   const SequenceNumber after = begin->position, until = end ? end->position : writer_.completed();
   const uint64_t size = end ? last->size : now->size;
   if (until < after) co_return InvalidArgument("the first point is later than the second");
-  // The log between the two positions names every block that changed; only batch headers are read.
-  LogReader reader(*disk_, superblock_, begin->log, LogReader::Depth::kHeaders);
-  std::vector<std::pair<uint64_t, uint64_t>> ranges;
-  while (reader.position().next <= until) {
-    LS_CO_ASSIGN_OR_RETURN(const std::optional<LogBatch> batch, co_await reader.Next());
-    if (!batch) co_return Corrupted(fmt::format("pool {}: the log ends before its end", superblock_.pool.ToString()));
-    SequenceNumber sequence = batch->header.first;
-    for (const Entry& e : batch->header.entries) {
+  const LogPosition log = begin->log;
+  if (log.next >= segments_.log_start()) {
+    auto walked = co_await DiffByLog(log, layer, after, until);
+    if (walked.ok()) co_return MergeRanges(std::move(*walked), size);
+    if (walked.status().code() == Code::kIoError) co_return walked.status();
+  }
+  LS_CO_ASSIGN_OR_RETURN(auto ranges, co_await DiffByIndex(layer, after, until));
+  co_return MergeRanges(std::move(ranges), size);
+}
+
+Task<Result<LogPool::BlockRanges>> LogPool::DiffByLog(LogPosition from, LayerId layer, SequenceNumber after,
+                                                      SequenceNumber until) {
+  // The log between the two positions names every block that changed; only batch headers are read. A log that has been
+  // cleaned meanwhile does not continue its chain.
+  segments_.Pin(from.next);
+  LogReader reader(*disk_, superblock_, from, LogReader::Depth::kHeaders);
+  BlockRanges ranges;
+  Status status;
+  while (status.ok() && reader.position().next <= until) {
+    const Result<std::optional<LogBatch>> batch = co_await reader.Next();
+    status = batch.status();
+    if (batch.ok() && !*batch) status = Corrupted("the log has been cleaned");
+    if (!status.ok()) break;
+    SequenceNumber sequence = (*batch)->header.first;
+    for (const Entry& e : (*batch)->header.entries) {
       if (e.layer == layer && e.type != EntryType::kTransaction && sequence > after && sequence <= until)
         ranges.emplace_back(e.block, e.count);
       ++sequence;
     }
   }
-  co_return MergeRanges(std::move(ranges), size);
+  segments_.Unpin(from.next);
+  if (!status.ok()) co_return status;
+  co_return ranges;
+}
+
+Task<Result<LogPool::BlockRanges>> LogPool::DiffByIndex(LayerId layer, SequenceNumber after, SequenceNumber until) {
+  const ReadPath::Pin pin(*reads_);
+  if (!map_.active().empty() || map_.folding()) LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
+  Result<BlockRanges> ranges = Internal("not scanned");
+  auto scan = [&] { ranges = ScanChanges(map_.index(), layer, after, until); };
+  co_await seams_.executor.Call(seams_.loop, scan);
+  co_return ranges;
+}
+
+Task<Result<CheckReport>> Check(block::Pool& pool) {
+  return static_cast<LogPool&>(pool).Check();
+}
+
+Task<Result<CheckReport>> LogPool::Check() {
+  LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
+  const auto fold_turn = co_await fold_turn_.Lock();
+  Result<CheckReport> report = Internal("not checked");
+  auto check = [&] { report = CheckIndex(map_.index(), superblock_); };
+  co_await seams_.executor.Call(seams_.loop, check);
+  if (!report.ok()) co_return report;
+  for (uint32_t segment = 0; segment < segments_.count(); ++segment)
+    if (segments_.is_free(segment) && segments_.live(segment) != 0)
+      report->problems.push_back(fmt::format("segment {} is free, but has live blocks", segment));
+  if (segments_.live_blocks() != report->current + report->history)
+    report->problems.push_back(fmt::format("{} live blocks are counted in all, but there are {}",
+                                           segments_.live_blocks(), report->current + report->history));
+  co_return report;
 }
 
 Task<Result<uint64_t>> LogPool::CopyUp(block::VolumeId volume, uint64_t offset, uint64_t length) {
@@ -103,12 +152,16 @@ Task<Result<uint64_t>> LogPool::CopyUp(block::VolumeId volume, uint64_t offset, 
 }
 
 Task<Result<uint64_t>> LogPool::CopyUpPiece(block::VolumeId volume, uint64_t first_block, uint32_t blocks) {
-  // New writes to the range wait; those before it get into the map, so that it shows what the volume has of its own.
-  writes_->Hold(volume, first_block, blocks);
-  co_await SuspendWith([this](auto resume) { writer_.WhenSettled(std::move(resume)); });
-  auto copied = co_await CopyUpHeld(volume, first_block, blocks);
-  writes_->Unhold();
-  co_return copied;
+  while (true) {
+    // New writes to the range wait; those before it get into the map, so that it shows what the volume has of its own.
+    writes_->Hold(volume, first_block, blocks);
+    co_await SuspendWith([this](auto resume) { writer_.WhenSettled(std::move(resume)); });
+    auto copied = co_await CopyUpHeld(volume, first_block, blocks);
+    writes_->Unhold();
+    if (copied.status().code() != Code::kNoSpace || !cleaner_->CanHelp()) co_return copied;
+    // Not before, for freeing segments waits for reads, and a copy is one. What was copied is found to be so.
+    LS_CO_RETURN_IF_ERROR(co_await WaitForSpace());
+  }
 }
 
 Task<Result<std::vector<bool>>> LogPool::Inherited(LayerId layer, uint64_t first_block, uint32_t blocks) {

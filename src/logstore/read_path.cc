@@ -77,7 +77,21 @@ uint64_t ReadPath::Enter() {
 
 void ReadPath::Leave(uint64_t generation) {
   const auto it = in_flight_.find(generation);
-  if (--it->second == 0) in_flight_.erase(it);
+  if (--it->second != 0) return;
+  in_flight_.erase(it);
+  for (size_t i = 0; i < waiting_.size();) {
+    if (AnyBefore(waiting_[i].generation)) {
+      ++i;
+      continue;
+    }
+    pool_.seams().loop.Post(std::move(waiting_[i].go_on));
+    waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(i));
+  }
+}
+
+Task<void> ReadPath::WhenNoneBefore(uint64_t generation) {
+  if (!AnyBefore(generation)) co_return;
+  co_await SuspendWith([&](auto resume) { waiting_.push_back({generation, std::move(resume)}); });
 }
 
 ReadPath::Op& ReadPath::TakeOp() {

@@ -1,10 +1,12 @@
 // Reads: find where each block of a view is, read the runs, check every block against its checksum.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "base/task.h"
 #include "block/volume.h"
 #include "logstore/format.h"
 #include "logstore/structure.h"
@@ -40,6 +42,10 @@ class ReadPath {
   uint64_t NewGeneration() { return ++generation_; }
   // Whether a read of a generation before `generation` is still in flight.
   bool AnyBefore(uint64_t generation) const;
+  // Every read in flight is of this generation or a later one.
+  uint64_t Oldest() const { return in_flight_.empty() ? generation_ : in_flight_.begin()->first; }
+  // Ends when no read of an earlier generation is in flight.
+  Task<void> WhenNoneBefore(uint64_t generation);
 
  private:
   struct Op;
@@ -58,6 +64,11 @@ class ReadPath {
   Op* free_ = nullptr;
   uint64_t generation_ = 0;
   std::map<uint64_t, uint32_t> in_flight_;  // by generation; no zeroes
+  struct Waiter {
+    uint64_t generation;
+    std::move_only_function<void()> go_on;
+  };
+  std::vector<Waiter> waiting_;
 };
 
 }  // namespace lockstep::logstore

@@ -82,4 +82,30 @@ Result<std::vector<block::Extent>> ScanExtents(const Index& index, const ViewCha
   return extents.Take(limit);
 }
 
+Result<std::vector<std::pair<uint64_t, uint64_t>>> ScanChanges(const Index& index, LayerId layer, SequenceNumber after,
+                                                               SequenceNumber until) {
+  constexpr uint64_t kLastChunk = block::kMaxVolumeSize / kBlockSize / kChunkBlocks;
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;
+  for (uint64_t next = 0; next <= kLastChunk;) {
+    LS_ASSIGN_OR_RETURN(const auto chunks, index.Chunks(layer, next, kLastChunk, kChunksAtOnce));
+    for (const uint64_t chunk : chunks) {
+      ChunkVersions before = {}, now = {};
+      uint16_t wanted_before = 0xffff, wanted_now = 0xffff;
+      LS_RETURN_IF_ERROR(index.Lookup({layer, chunk}, after, Index::Tier::kDisk, wanted_before, before));
+      LS_RETURN_IF_ERROR(index.Lookup({layer, chunk}, until, Index::Tier::kDisk, wanted_now, now));
+      for (uint32_t slot = 0; slot < kChunkBlocks; ++slot) {
+        if (before[slot].birth == now[slot].birth) continue;
+        const uint64_t block = chunk * kChunkBlocks + slot;
+        if (!ranges.empty() && ranges.back().first + ranges.back().second == block)
+          ++ranges.back().second;
+        else
+          ranges.emplace_back(block, 1);
+      }
+    }
+    if (chunks.size() < kChunksAtOnce) break;
+    next = chunks.back() + 1;
+  }
+  return ranges;
+}
+
 }  // namespace lockstep::logstore

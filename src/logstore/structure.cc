@@ -161,6 +161,14 @@ const PointRecord* Structure::Find(PointId id) const {
   const auto it = points_.find(id);
   return it == points_.end() ? nullptr : &it->second;
 }
+std::unordered_map<LayerId, SequenceNumber> Structure::NewestRetainedOfLayers() const {
+  std::unordered_map<LayerId, SequenceNumber> newest;
+  for (const auto& [id, layer] : layers_)
+    if (!layer.retained.empty()) newest.emplace(id, layer.retained.back());
+  for (const LayerId id : dropped_) newest.emplace(id, kNow);
+  for (const DeathSpan& f : forgotten_) newest[f.layer] = kNow;
+  return newest;
+}
 const PointMember* Structure::Member(const PointRecord& point, VolumeId volume) {
   const auto it = point.index.find(volume);
   return it == point.index.end() ? nullptr : &point.members[it->second];
@@ -179,13 +187,21 @@ void Structure::AddUsedBlocks(LayerId layer, int64_t delta) {
   it->second.used_blocks = static_cast<uint64_t>(static_cast<int64_t>(it->second.used_blocks) + delta);
 }
 
-std::vector<LayerId> Structure::TakeDropped() {
-  if (!dropped_.empty()) ++version_;
-  return std::exchange(dropped_, {});
+namespace {
+// Replaces the first `count` of `all` by `left`.
+template <typename T>
+void ReplaceFront(std::vector<T>& all, size_t count, const std::vector<T>& left) {
+  all.erase(all.begin(), all.begin() + static_cast<ptrdiff_t>(count));
+  all.insert(all.begin(), left.begin(), left.end());
 }
-void Structure::ReturnDropped(const std::vector<LayerId>& layers) {
-  if (!layers.empty()) ++version_;
-  dropped_.insert(dropped_.end(), layers.begin(), layers.end());
+}  // namespace
+
+void Structure::Swept(size_t layers, size_t spans, const std::vector<LayerId>& layers_left,
+                      const std::vector<DeathSpan>& spans_left) {
+  if (layers == 0 && spans == 0) return;
+  ReplaceFront(dropped_, layers, layers_left);
+  ReplaceFront(forgotten_, spans, spans_left);
+  ++version_;
 }
 
 void Structure::Do(const CreateVolume& c, SequenceNumber) {
@@ -193,10 +209,10 @@ void Structure::Do(const CreateVolume& c, SequenceNumber) {
   layers_[top].tops = 1;
   volumes_[c.volume] = {c.volume, top, c.size};
 }
-void Structure::Do(const DeleteVolume& c, SequenceNumber) {
+void Structure::Do(const DeleteVolume& c, SequenceNumber at) {
   const LayerId top = volumes_.at(c.volume).top;
   volumes_.erase(c.volume);
-  Untop(top);
+  Untop(top, at);
 }
 void Structure::Do(const ResizeVolume& c, SequenceNumber) {
   volumes_.at(c.volume).size = c.size;
@@ -214,10 +230,10 @@ void Structure::Do(const TakePoint& c, SequenceNumber at) {
   }
   points_[c.point] = std::move(point);
 }
-void Structure::Do(const ReleasePoint& c, SequenceNumber) {
+void Structure::Do(const ReleasePoint& c, SequenceNumber at) {
   const PointRecord point = std::move(points_.at(c.point));
   points_.erase(c.point);
-  for (const PointMember& m : point.members) Unretain(m.layer, point.position);
+  for (const PointMember& m : point.members) Unretain(m.layer, point.position, at);
 }
 void Structure::Do(const Clone& c, SequenceNumber) {
   const PointRecord& point = points_.at(c.point);
@@ -226,7 +242,7 @@ void Structure::Do(const Clone& c, SequenceNumber) {
   layers_[top].tops = 1;
   volumes_[c.volume] = {c.volume, top, c.size == 0 ? m.size : c.size};
 }
-void Structure::Do(const SetContent& c, SequenceNumber) {
+void Structure::Do(const SetContent& c, SequenceNumber at) {
   const PointRecord& point = points_.at(c.point);
   const PointMember& m = *Member(point, c.source);
   const LayerId top = NewLayer(m.layer, point.position);
@@ -234,7 +250,7 @@ void Structure::Do(const SetContent& c, SequenceNumber) {
   VolumeRecord& v = volumes_.at(c.volume);
   const LayerId old = std::exchange(v.top, top);
   v.size = std::max(v.size, m.size);
-  Untop(old);
+  Untop(old, at);
 }
 
 LayerId Structure::NewLayer(LayerId parent, SequenceNumber parent_at) {
@@ -247,18 +263,24 @@ void Structure::Retain(LayerId layer, SequenceNumber at) {
   auto& r = layers_.at(layer).retained;
   r.insert(std::upper_bound(r.begin(), r.end(), at), at);
 }
-void Structure::Unretain(LayerId layer, SequenceNumber at) {
-  auto& r = layers_.at(layer).retained;
-  const auto it = std::lower_bound(r.begin(), r.end(), at);
+void Structure::Unretain(LayerId layer, SequenceNumber at, SequenceNumber now) {
+  Release(layers_.at(layer), at, now);
+  DropIfDead(layer, now);
+}
+void Structure::Release(Layer& layer, SequenceNumber at, SequenceNumber now) {
+  auto& r = layer.retained;
+  auto it = std::lower_bound(r.begin(), r.end(), at);
   LS_ASSERT(it != r.end() && *it == at);
-  r.erase(it);
-  DropIfDead(layer);
+  it = r.erase(it);
+  // What only this position saw died after it, and before the next position that still sees it would.
+  const SequenceNumber next = it == r.end() ? now : std::min(*it, now);
+  if (next > at) forgotten_.push_back({layer.id, at + 1, 0, 0, next});
 }
-void Structure::Untop(LayerId layer) {
+void Structure::Untop(LayerId layer, SequenceNumber now) {
   layers_.at(layer).tops = 0;
-  DropIfDead(layer);
+  DropIfDead(layer, now);
 }
-void Structure::DropIfDead(LayerId id) {
+void Structure::DropIfDead(LayerId id, SequenceNumber now) {
   // A loop, not a recursion: chains can be long.
   while (id != kNoLayer) {
     const auto it = layers_.find(id);
@@ -267,10 +289,7 @@ void Structure::DropIfDead(LayerId id) {
     const SequenceNumber parent_at = it->second.parent_at;
     layers_.erase(it);
     dropped_.push_back(id);
-    if (parent != kNoLayer) {
-      auto& r = layers_.at(parent).retained;
-      r.erase(std::lower_bound(r.begin(), r.end(), parent_at));
-    }
+    if (parent != kNoLayer) Release(layers_.at(parent), parent_at, now);
     id = parent;
   }
 }

@@ -38,6 +38,16 @@ struct Layer {
   bool Retains(SequenceNumber from, SequenceNumber to) const;
 };
 
+// History of a layer that may have lost the last position that saw it: what died as entries up to `upto`, from (death,
+// block, birth) on in that order.
+struct DeathSpan {
+  LayerId layer = kNoLayer;
+  SequenceNumber death = 0;
+  uint64_t block = 0;
+  SequenceNumber birth = 0;
+  SequenceNumber upto = 0;
+};
+
 struct PointMember {
   block::VolumeId volume;
   LayerId layer = kNoLayer;
@@ -73,15 +83,20 @@ class Structure {
   const Layer& layer(LayerId id) const { return layers_.at(id); }
   bool HasLayer(LayerId id) const { return layers_.contains(id); }
   const std::map<LayerId, Layer>& layers() const { return layers_; }
+  // The newest retained position of each layer that has one; of layers that died and are not swept yet, kNow.
+  std::unordered_map<LayerId, SequenceNumber> NewestRetainedOfLayers() const;
   static const PointMember* Member(const PointRecord& point, block::VolumeId volume);
 
   // Learned when the batch that took the point has been written.
   void SetLogPosition(block::PointId id, const LogPosition& log);
   void AddUsedBlocks(LayerId layer, int64_t delta);
-  // Layers that died since the last call; their blocks can go from the index.
-  std::vector<LayerId> TakeDropped();
-  // Those of TakeDropped that somebody still reads: offered again next time.
-  void ReturnDropped(const std::vector<LayerId>& layers);
+  // Layers that have died and history that releases have let go, and that the index may still hold; oldest first.
+  const std::vector<LayerId>& dropped() const { return dropped_; }
+  const std::vector<DeathSpan>& forgotten() const { return forgotten_; }
+  bool AnythingToSweep() const { return !dropped_.empty() || !forgotten_.empty(); }
+  // The oldest `layers` and `spans` of them have been swept, but for what is left.
+  void Swept(size_t layers, size_t spans, const std::vector<LayerId>& layers_left,
+             const std::vector<DeathSpan>& spans_left);
   // Counts changes, so that a checkpoint knows whether it has to be written again.
   uint64_t version() const { return version_; }
 
@@ -98,14 +113,17 @@ class Structure {
   void Do(const block::SetContent& c, SequenceNumber at);
   LayerId NewLayer(LayerId parent, SequenceNumber parent_at);
   void Retain(LayerId layer, SequenceNumber at);
-  void Unretain(LayerId layer, SequenceNumber at);
-  void Untop(LayerId layer);
-  void DropIfDead(LayerId layer);
+  // `now`: the entry that does it.
+  void Unretain(LayerId layer, SequenceNumber at, SequenceNumber now);
+  void Untop(LayerId layer, SequenceNumber now);
+  void DropIfDead(LayerId layer, SequenceNumber now);
+  void Release(Layer& layer, SequenceNumber at, SequenceNumber now);
 
   std::unordered_map<block::VolumeId, VolumeRecord> volumes_;
   std::unordered_map<block::PointId, PointRecord> points_;
   std::map<LayerId, Layer> layers_;
   std::vector<LayerId> dropped_;
+  std::vector<DeathSpan> forgotten_;
   std::deque<block::TransactionId> applied_;  // the newest kAppliedKept
   std::unordered_set<block::TransactionId> applied_set_;
   LayerId next_layer_ = 1;

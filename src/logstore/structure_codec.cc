@@ -9,7 +9,7 @@ namespace {
 
 using namespace block;  // NOLINT
 
-constexpr uint8_t kStructureVersion = 1;
+constexpr uint8_t kStructureVersion = 2;  // 1 had no spans of forgotten history
 
 template <typename Tag>
 void Put(Encoder& e, const Id<Tag>& id) {
@@ -177,6 +177,9 @@ std::string Structure::Encode() const {
   for (const LayerId id : dropped_) e.Little(id);
   e.Little(static_cast<uint32_t>(applied_.size()));
   for (const TransactionId& id : applied_) Put(e, id);
+  e.Little(static_cast<uint32_t>(forgotten_.size()));
+  for (const DeathSpan& f : forgotten_)
+    e.Little(f.layer).Little(f.death).Little(f.block).Little(f.birth).Little(f.upto);
   return out;
 }
 
@@ -184,7 +187,8 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
   Decoder d(bytes);
   Structure s;
   const Status bad = Corrupted("the checkpoint of the pool's structure is damaged");
-  if (d.Little<uint8_t>() != kStructureVersion) return bad;
+  const uint8_t version = d.Little<uint8_t>();
+  if (version == 0 || version > kStructureVersion) return bad;
   s.next_layer_ = d.Little<uint32_t>();
   for (uint32_t n = GetCount(d, 16); n > 0; --n) {
     Layer l;
@@ -224,6 +228,15 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
     Get(d, id);
     s.applied_.push_back(id);
     s.applied_set_.insert(id);
+  }
+  for (uint32_t n = version < 2 ? 0 : GetCount(d, 36); n > 0; --n) {
+    DeathSpan f;
+    f.layer = d.Little<uint32_t>();
+    f.death = d.Little<uint64_t>();
+    f.block = d.Little<uint64_t>();
+    f.birth = d.Little<uint64_t>();
+    f.upto = d.Little<uint64_t>();
+    s.forgotten_.push_back(f);
   }
   if (!d.ok() || d.remaining() != 0) return bad;
   for (const auto& [id, l] : s.layers_) {

@@ -60,21 +60,52 @@ void WritePath::Write(const VolumeRecord& volume, block::Request& request) {
     held_->waiting.push_back(&request);
     return;
   }
-  Queue(volume.top, request);
+  Queue(volume, request);
 }
 
-void WritePath::Queue(LayerId layer, block::Request& request) {
+Status WritePath::CheckSpace(const block::Request& request) const {
   const uint32_t blocks = static_cast<uint32_t>(request.length / kBlockSize);
-  const bool data = request.op == block::Request::Op::kWrite;
-  const uint32_t entries = data ? blocks / pool_.writer().max_entry_blocks() + 1
-                                : static_cast<uint32_t>(request.length / kBlockSize / kMaxHoleBlocks) + 1;
+  if (request.op == block::Request::Op::kWrite)
+    return pool_.writer().CheckSpace(blocks / pool_.writer().max_entry_blocks() + 1, blocks, false);
   // Holes free space, so they may use the reserve: a full pool can be emptied by discarding.
-  if (Status room = pool_.writer().CheckSpace(entries, data ? blocks : 0, !data); !room.ok())
-    return CompleteLater(request, std::move(room));
+  return pool_.writer().CheckSpace(static_cast<uint32_t>(request.length / kBlockSize / kMaxHoleBlocks) + 1, 0, true);
+}
+
+void WritePath::Queue(const VolumeRecord& volume, block::Request& request) {
+  // Whoever comes later waits behind those who wait, so that writes enter the log in the order in which they came.
+  if (!waiting_.empty()) return waiting_.push_back({volume.id, &request});
+  Status room = CheckSpace(request);
+  if (room.code() == Code::kNoSpace && pool_.cleaner().CanHelp()) {
+    waiting_.push_back({volume.id, &request});
+    return WaitForSpace();
+  }
+  if (!room.ok()) return CompleteLater(request, std::move(room));
+  Enter(volume.top, request);
+}
+
+void WritePath::WaitForSpace() {
+  pool_.cleaner().WaitForSpace([this](Status freed) { GoOn(freed); });
+}
+
+void WritePath::GoOn(const Status& freed) {
+  while (!waiting_.empty()) {
+    const auto [id, request] = waiting_.front();
+    const VolumeRecord* volume = pool_.structure().Find(id);
+    Status room = volume ? CheckSpace(*request) : NotFound("the volume has been deleted");
+    if (room.code() == Code::kNoSpace && freed.ok() && pool_.cleaner().CanHelp()) return WaitForSpace();
+    waiting_.pop_front();
+    if (room.ok())
+      Enter(volume->top, *request);
+    else
+      CompleteLater(*request, std::move(room));
+  }
+}
+
+void WritePath::Enter(LayerId layer, block::Request& request) {
   request.status = {};
   Outstanding(request) = 0;
   ++in_flight_;
-  if (data)
+  if (request.op == block::Request::Op::kWrite)
     QueueData(layer, request);
   else
     QueueHoles(layer, request);

@@ -2,6 +2,7 @@
 // completes with the last.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -27,7 +28,8 @@ class WritePath {
   // While a range is held, writes to it wait (CopyUp moves its blocks). One range at a time.
   void Hold(block::VolumeId volume, uint64_t first_block, uint64_t blocks);
   void Unhold();
-  // Queues blocks for a layer beside all holds; `done` is called when they are in the map.
+  // Queues blocks for a layer beside all holds; `done` is called when they are in the map. no-space at once, without
+  // waiting for the cleaner.
   void WriteBlocks(LayerId layer, uint64_t block, std::span<const io::Buffer> buffers,
                    std::move_only_function<void(Status)> done);
   size_t in_flight() const { return in_flight_; }
@@ -40,7 +42,12 @@ class WritePath {
     std::vector<block::Request*> waiting;
   };
   Piece& TakePiece();
-  void Queue(LayerId layer, block::Request& request);
+  Status CheckSpace(const block::Request& request) const;
+  // Into the log, or behind those who wait for space.
+  void Queue(const VolumeRecord& volume, block::Request& request);
+  void WaitForSpace();
+  void GoOn(const Status& freed);
+  void Enter(LayerId layer, block::Request& request);
   void QueueData(LayerId layer, block::Request& request);
   void QueueHoles(LayerId layer, block::Request& request);
   void PieceDone(Piece& piece);
@@ -51,6 +58,11 @@ class WritePath {
   std::vector<std::unique_ptr<Piece>> pieces_;
   Piece* free_ = nullptr;
   std::unique_ptr<Held> held_;
+  struct Waiting {
+    block::VolumeId volume;
+    block::Request* request;
+  };
+  std::deque<Waiting> waiting_;  // for space, in the order in which they came
   size_t in_flight_ = 0;
 };
 

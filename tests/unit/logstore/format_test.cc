@@ -79,7 +79,7 @@ TEST(BatchHeader, TakesTheLargestBatch) {
   for (uint32_t i = 0; i < kMaxEntriesPerBatch; ++i) h.entries.push_back({EntryType::kWrite, 1, i * 2, 2, 0});
   h.block_crcs.assign(kMaxBlocksPerBatch, 1);
   const auto bytes = EncodedBatch(h);
-  EXPECT_EQ(bytes.size(), size_t{kMaxHeaderBlocks} * kBlockSize);
+  EXPECT_EQ(bytes.size(), size_t{HeaderBlocks(kMaxEntriesPerBatch, kMaxBlocksPerBatch)} * kBlockSize);
   EXPECT_TRUE(DecodeBatchHeader(kPool, bytes).ok());
   EXPECT_FALSE(DecodeBatchHeader(kPool, std::span(bytes).first(bytes.size() - kBlockSize)).ok());
 }
@@ -169,7 +169,7 @@ TEST(Structure, DropsALayerWhenNothingHoldsItAnyMore) {
   EXPECT_EQ(s.points().size(), 0u);
   // The volume was reverted to its own point: its new top layer still stands on the old one. The clone's layer is gone.
   EXPECT_EQ(s.layers().size(), 2u);
-  EXPECT_EQ(s.TakeDropped().size(), 1u);
+  EXPECT_EQ(s.dropped().size(), 1u);
   s.Apply({{*Uuid::Parse("00000000-0000-0000-0000-0000000000ff")}, {block::DeleteVolume{{{2}}}}}, 11);
   EXPECT_TRUE(s.layers().empty());
 }

@@ -103,7 +103,7 @@ class Trouble : public testing::Test {
 TEST_F(Trouble, AFullPoolFailsWritesAndGoesOnReadingAndDeleting) {
   ASSERT_TRUE(Write(0, 1, 7).ok());
   const uint64_t written = FillUp();
-  EXPECT_GT(written * kBlockSize, pool_->Info().size * 3 / 4) << "most of the pool can be used";
+  EXPECT_GT(written * kBlockSize, pool_->Info().size * 7 / 10) << "most of the pool can be used";
   EXPECT_EQ(Write(9000, 8, 9).code(), Code::kNoSpace);
   EXPECT_TRUE(Do(block::Request::Op::kFlush, 0, 0).ok());
   ASSERT_TRUE(Read(8).ok());

@@ -1,0 +1,48 @@
+// Writes batches of moved blocks into segments of the cleaner's own. One writer, one batch at a time; nothing counts
+// until the index points there, so nothing has to be found again after a crash.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/task.h"
+#include "io/disk.h"
+#include "logstore/relocation.h"
+#include "logstore/segment_table.h"
+
+namespace lockstep::logstore {
+
+class MovedWriter {
+ public:
+  // Most blocks of one batch, and the most that a batch of so many needs with its header.
+  static constexpr uint32_t kMaxBlocks = 256;
+  static constexpr uint32_t kMaxTotalBlocks = kMaxBlocks + HeaderBlocks(kMaxBlocks, kMaxBlocks, true);
+
+  MovedWriter(io::Disk& disk, const Superblock& superblock, SegmentTable& segments);
+  ~MovedWriter();
+
+  // Blocks that still fit into the open segment.
+  uint32_t room() const { return segment_ == kNoSegment ? 0 : superblock_.segment_blocks() - block_; }
+  // Goes on in a new segment. `stamp` is random: batches of an earlier use of the segment have another one. False: no
+  // segment is free.
+  bool NextSegment(uint64_t stamp);
+  uint32_t segment() const { return segment_; }
+
+  // Writes the blocks, whose contents are data[i], and sets their `to`. Completed, not durable. REQUIRES: at most
+  // kMaxBlocks, one at least, and room for them and their header.
+  Task<Status> Write(std::span<MovedBlock> blocks, std::span<const std::byte* const> data);
+  // Leaves the open segment; what did not fit is for the next one.
+  void CloseSegment();
+
+ private:
+  io::Disk& disk_;
+  const Superblock superblock_;
+  SegmentTable& segments_;
+  std::byte* const header_memory_;
+  BatchHeader header_;
+  std::vector<io::Buffer> buffers_;
+  uint32_t segment_ = kNoSegment, block_ = 0, previous_crc_ = 0;
+  uint64_t stamp_ = 0;
+};
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,111 @@
+#include "logstore/relocation.h"
+
+#include <algorithm>
+
+#include "logstore/fold.h"
+
+namespace lockstep::logstore {
+namespace {
+
+constexpr size_t kGroup = 512;  // chunks looked up together
+
+// The chunks of `blocks`, ascending, without repetitions.
+std::vector<ChunkKey> ChunksOf(const std::vector<MovedBlock>& blocks) {
+  std::vector<ChunkKey> keys;
+  keys.reserve(blocks.size());
+  for (const MovedBlock& b : blocks) keys.push_back({b.layer, b.block / kChunkBlocks});
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
+}
+
+void SortByPlace(std::vector<MovedBlock>& blocks) {
+  std::sort(blocks.begin(), blocks.end(), [](const MovedBlock& a, const MovedBlock& b) {
+    return a.layer != b.layer ? a.layer < b.layer : a.block != b.block ? a.block < b.block : a.birth < b.birth;
+  });
+}
+
+// visit(key, record, first, end) for every chunk, with the blocks [first, end) of it. REQUIRES: sorted by place.
+template <typename Visit>
+Status ForEachChunk(const Index& index, const std::vector<MovedBlock>& blocks, Visit visit) {
+  const std::vector<ChunkKey> keys = ChunksOf(blocks);
+  std::vector<ChunkVersions> records;
+  size_t at = 0;
+  for (size_t i = 0; i < keys.size(); i += kGroup) {
+    const std::vector<ChunkKey> group(keys.begin() + static_cast<ptrdiff_t>(i),
+                                      keys.begin() + static_cast<ptrdiff_t>(std::min(keys.size(), i + kGroup)));
+    LS_RETURN_IF_ERROR(index.LookupAll(group, records));
+    for (size_t j = 0; j < group.size(); ++j) {
+      const size_t first = at;
+      while (at < blocks.size() && ChunkKey{blocks[at].layer, blocks[at].block / kChunkBlocks} == group[j]) ++at;
+      LS_RETURN_IF_ERROR(visit(group[j], records[j], first, at));
+    }
+  }
+  return {};
+}
+
+bool IsAt(const Version& version, const MovedBlock& block) {
+  return version.birth == block.birth && version.location == block.from;
+}
+
+}  // namespace
+
+Status KeepLive(const Index& index, const NewestRetained& history, std::vector<MovedBlock>& blocks) {
+  SortByPlace(blocks);
+  std::vector<MovedBlock> live;
+  LS_RETURN_IF_ERROR(ForEachChunk(
+      index, blocks, [&](const ChunkKey&, const ChunkVersions& record, size_t first, size_t end) -> Status {
+        for (size_t i = first; i < end; ++i) {
+          const MovedBlock& b = blocks[i];
+          bool lives = IsAt(record[b.block % kChunkBlocks], b);
+          const auto newest = history.find(b.layer);
+          if (!lives && newest != history.end() && b.birth <= newest->second) {
+            LS_ASSIGN_OR_RETURN(const auto old, index.FindHistory(b.layer, b.block, b.birth));
+            lives = old && IsAt(old->version, b);
+          }
+          if (lives) live.push_back(b);
+        }
+        return {};
+      }));
+  blocks = std::move(live);
+  return {};
+}
+
+Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
+                             const std::vector<MovedBlock>& moved) {
+  std::vector<MovedBlock> blocks = moved;
+  SortByPlace(blocks);
+  LiveChanges changes;
+  Index::Batch batch;
+  const auto count = [&](const MovedBlock& b) {
+    --changes[superblock.segment_of(b.from)].blocks;
+    LiveChange& to = changes[superblock.segment_of(b.to)];
+    ++to.blocks;
+    to.youngest = std::max(to.youngest, b.birth);
+  };
+  LS_RETURN_IF_ERROR(
+      ForEachChunk(index, blocks, [&](const ChunkKey& key, ChunkVersions& record, size_t first, size_t end) -> Status {
+        bool changed = false;
+        for (size_t i = first; i < end; ++i) {
+          const MovedBlock& b = blocks[i];
+          Version& current = record[b.block % kChunkBlocks];
+          if (IsAt(current, b)) {
+            current.location = b.to;
+            changed = true;
+            count(b);
+            continue;
+          }
+          LS_ASSIGN_OR_RETURN(const auto old, index.FindHistory(b.layer, b.block, b.birth));
+          if (!old || !IsAt(old->version, b)) continue;  // it has died meanwhile, and so has its copy
+          batch.PutHistory(b.layer, b.block, {b.birth, b.to, old->version.crc}, old->death);
+          count(b);
+        }
+        if (changed) batch.PutChunk(key, record);
+        return {};
+      }));
+  PutSegments(segments, changes, batch);
+  LS_RETURN_IF_ERROR(index.Write(batch));
+  return changes;
+}
+
+}  // namespace lockstep::logstore

@@ -1,0 +1,33 @@
+// Where the blocks of a segment are in the map, and pointing the map at their copies. The cleaner changes nothing but
+// places: a block that it has moved is the same version at another location, so neither log nor structure know of it.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "logstore/index.h"
+#include "logstore/segment_table.h"
+
+namespace lockstep::logstore {
+
+// A block as a batch header describes it, and where its copy is.
+struct MovedBlock {
+  LayerId layer = kNoLayer;
+  uint64_t block = 0;
+  SequenceNumber birth = 0;
+  uint64_t from = 0, to = 0;  // device blocks
+  uint32_t crc = 0;
+};
+
+// Of layers that may have history: the newest position that sees it. Others have none.
+using NewestRetained = std::unordered_map<LayerId, SequenceNumber>;
+
+// Keeps those of `blocks` that the index points to at `from`. Blocking.
+Status KeepLive(const Index& index, const NewestRetained& history, std::vector<MovedBlock>& blocks);
+
+// Points the index at `to` for those of `blocks` that it still knows at `from`, as one atomic write; answers what that
+// makes of the segments. REQUIRES: the copies are durable. In the turn of a fold. Blocking.
+Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
+                             const std::vector<MovedBlock>& blocks);
+
+}  // namespace lockstep::logstore
