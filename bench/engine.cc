@@ -1,10 +1,12 @@
 // The engine without a protocol: load through block::Volume on a pool in a real file.
 //
 //   bench_engine --file=FILE --index=DIR [--op=write|read] [--pattern=random|sequential] [--block=4K] [--depth=32]
-//                [--seconds=3] [--bytes=1G] [--volume=1G]
+//                [--seconds=3] [--bytes=1G] [--volume=1G] [--age=0]
 //
 // FILE must exist, fully written, and be large enough for the volume and the bytes; it becomes a new pool. The volume
-// is written once from front to back before the measurement. Prints one line of JSON.
+// is written once from front to back before the measurement, then, with --age, overwritten at random with so many
+// bytes. Prints a line of JSON; "amplification" is what the engine wrote for each byte that was asked for: 1, and what
+// the cleaner moved meanwhile.
 #include <sys/resource.h>
 
 #include <fmt/format.h>
@@ -20,6 +22,7 @@ struct Outcome {
   Latency latency;
   uint64_t operations = 0;
   double seconds = 0;
+  double amplification = 1;
   double cpu_seconds = 0;  // of the whole process: loop, executor and the kernel on their behalf
 };
 
@@ -44,30 +47,43 @@ Task<void> Await(io::Loop& loop, Load& load, io::Duration limit) {
   loop.Cancel(timer);
 }
 
-Task<Result<Outcome>> Measure(Session& session, Shape shape, uint64_t volume_size, io::Duration limit) {
-  LS_CO_ASSIGN_OR_RETURN(const auto volumes, co_await session.AddVolumes(1, volume_size));
+Task<Status> Prepare(Session& session, const std::vector<std::shared_ptr<block::Volume>>& volumes, Shape shape,
+                     uint64_t volume_size, uint64_t age) {
   Load fill(volumes, session.env().clock(), {true, false, 1 << 20, 16, volume_size}, 1);
   co_await Await(session.loop(), fill, std::chrono::hours(1));
   LS_CO_RETURN_IF_ERROR(fill.status());
-  const Status flushed = co_await session.pool().Flush();
-  LS_CO_RETURN_IF_ERROR(flushed);
+  if (age != 0) {
+    Load aging(volumes, session.env().clock(), {true, true, shape.block, 32, age}, 3);
+    co_await Await(session.loop(), aging, std::chrono::hours(1));
+    LS_CO_RETURN_IF_ERROR(aging.status());
+  }
+  co_return co_await session.pool().Flush();
+}
 
+Task<Result<Outcome>> Measure(Session& session, Shape shape, uint64_t volume_size, uint64_t age, io::Duration limit) {
+  LS_CO_ASSIGN_OR_RETURN(const auto volumes, co_await session.AddVolumes(1, volume_size));
+  const Status prepared = co_await Prepare(session, volumes, shape, volume_size, age);
+  LS_CO_RETURN_IF_ERROR(prepared);
+
+  const uint64_t moved = session.pool().Info().moved;
   Load load(volumes, session.env().clock(), shape, 2);
   const double cpu = CpuSeconds();
   const io::Instant begin = session.env().clock().Now();
   co_await Await(session.loop(), load, limit);
   const io::Duration took = session.env().clock().Now() - begin;
   LS_CO_RETURN_IF_ERROR(load.status());
+  const double asked = static_cast<double>(load.samples().size()) * static_cast<double>(shape.block);
+  const double copied = static_cast<double>(session.pool().Info().moved - moved);
   co_return Outcome{Summarize(load.samples()), load.samples().size(), static_cast<double>(took.count()) / 1e9,
-                    CpuSeconds() - cpu};
+                    1 + copied / asked, CpuSeconds() - cpu};
 }
 
 void Print(const Outcome& o, uint64_t block) {
   const double rate = static_cast<double>(o.operations) / o.seconds;
   fmt::print("{{\"iops\": {:.1f}, \"mb_per_s\": {:.2f}, \"cpu_us_per_op\": {:.2f}, \"seconds\": {:.3f}, "
-             "\"median_us\": {:.1f}, \"p99_us\": {:.1f}, \"longest_us\": {:.1f}}}\n",
+             "\"median_us\": {:.1f}, \"p99_us\": {:.1f}, \"longest_us\": {:.1f}, \"amplification\": {:.2f}}}\n",
              rate, rate * static_cast<double>(block) / 1e6, o.cpu_seconds * 1e6 / static_cast<double>(o.operations),
-             o.seconds, o.latency.median, o.latency.p99, o.latency.longest);
+             o.seconds, o.latency.median, o.latency.p99, o.latency.longest, o.amplification);
 }
 
 Status Main(const Arguments& arguments) {
@@ -81,9 +97,10 @@ Status Main(const Arguments& arguments) {
   LS_ASSIGN_OR_RETURN(const uint64_t volume_size, arguments.Number("volume"));
   LS_ASSIGN_OR_RETURN(const uint64_t seconds, arguments.Number("seconds"));
   LS_ASSIGN_OR_RETURN(const auto session, Session::Create({arguments.Text("file"), arguments.Text("index")}));
+  LS_ASSIGN_OR_RETURN(const uint64_t age, arguments.Number("age"));
   const std::chrono::seconds limit(seconds);
   LS_ASSIGN_OR_RETURN(const Outcome outcome,
-                      RunOn(session->loop(), Measure(*session, shape, volume_size, limit)));
+                      RunOn(session->loop(), Measure(*session, shape, volume_size, age, limit)));
   Print(outcome, shape.block);
   return {};
 }
@@ -102,7 +119,8 @@ int main(int argc, char** argv) {
                                                   {"depth", "32"},
                                                   {"seconds", "3"},
                                                   {"bytes", "1G"},
-                                                  {"volume", "1G"}});
+                                                  {"volume", "1G"},
+                                                  {"age", "0"}});
   const Status status = arguments.ok() ? bench::Main(*arguments) : arguments.status();
   if (!status.ok()) fmt::print(stderr, "bench_engine: {}\n", status.ToString());
   return status.ok() ? 0 : 1;

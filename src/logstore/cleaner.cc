@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/checksum.h"
-#include "logstore/log_reader.h"
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
 #include "logstore/segment_scan.h"
@@ -17,43 +16,60 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr uint32_t kMaxGap = 32;    // blocks that are read along rather than read around
-constexpr uint32_t kLeastRoom = 5;  // blocks at the end of a segment that are still worth a batch
-constexpr uint32_t kSegmentsPerCheckpoint = 8;
+constexpr uint64_t kBytesPerCheckpoint = 64 << 20;
+constexpr uint32_t kLeastRoom = 5;            // blocks at the end of a segment that are still worth a batch
 constexpr uint32_t kMostIdleRounds = 128;     // without a gain, while nothing is written
 constexpr uint64_t kUnreadable = UINT64_MAX;  // as MovedBlock::to
-constexpr auto kPause = std::chrono::milliseconds(1);
+constexpr auto kPause = std::chrono::milliseconds(2);
 
-uint32_t StartBelow(uint32_t segments) {
-  return std::max<uint32_t>(5, std::min<uint32_t>(segments / 16, 64));
+Status Full(const Superblock& superblock) {
+  return NoSpace(
+      fmt::format("pool {} is full: delete volumes or points, or use a larger pool", superblock.pool.ToString()));
 }
 
 }  // namespace
+
+SpaceMarks SpaceMarks::For(const Superblock& superblock) {
+  const uint32_t count = superblock.segment_count;
+  SpaceMarks m;
+  m.per_checkpoint = static_cast<uint32_t>(
+      std::clamp<uint64_t>(kBytesPerCheckpoint / superblock.segment_size, 1, std::max<uint32_t>(1, count / 64)));
+  m.cleaner_reserve = std::max<uint32_t>(2, m.per_checkpoint * 3 / 4 + 1);
+  m.structure_reserve = count > 64 ? 2 : 1;
+  m.throttle_below = m.cleaner_reserve + m.structure_reserve + 2 * m.per_checkpoint + 1;
+  m.start_below = m.throttle_below + std::clamp<uint32_t>(count / 64, 2, 64);
+  m.stop_at = m.start_below + std::max<uint32_t>(1, m.start_below / 4);
+  return m;
+}
 
 Cleaner::Cleaner(LogPool& pool, io::Disk& disk, const Superblock& superblock, SegmentTable& segments)
     : pool_(pool),
       disk_(disk),
       superblock_(superblock),
       segments_(segments),
-      writer_(disk, superblock, segments),
-      piece_memory_(static_cast<std::byte*>(
-                        std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{MovedWriter::kMaxBlocks} * kBlockSize)),
-                    std::free),
+      marks_(SpaceMarks::For(superblock)),
       least_gain_(std::max<uint32_t>(12, superblock.segment_blocks() / 32)),
-      start_below_(StartBelow(superblock.segment_count)),
-      stop_at_(start_below_ + std::max<uint32_t>(1, start_below_ / 4)) {
-  LS_ASSERT(piece_memory_);
-}
+      writer_(disk, superblock, segments),
+      image_(nullptr, std::free) {}
 
 Cleaner::~Cleaner() {
   LS_ASSERT(!running_ && waiting_.empty());
 }
 
+uint32_t Cleaner::SoonFree() const {
+  return segments_.free_count() + static_cast<uint32_t>(segments_.empty_waiting() + segments_.dying());
+}
 bool Cleaner::Short() const {
-  return segments_.free_count() < start_below_ || !waiting_.empty();
+  return segments_.free_count() < marks_.start_below || !waiting_.empty();
 }
 bool Cleaner::Urgent() const {
-  return segments_.free_count() <= start_below_ / 2 + 2 || !waiting_.empty();
+  return SoonFree() <= marks_.throttle_below + 1 || !waiting_.empty();
+}
+bool Cleaner::Admits() const {
+  return !running_ || SoonFree() >= marks_.throttle_below;
+}
+bool Cleaner::CanHelp() const {
+  return !stopping_ && pool_.writer().failure().ok() && (hopeless_at_ == 0 || hopeless_at_ != pool_.writer().last());
 }
 
 void Cleaner::Kick() {
@@ -63,10 +79,6 @@ void Cleaner::Kick() {
   if (waiting_.empty() && hopeless_at_ != 0 && since < superblock_.segment_blocks() / 2) return;
   running_ = true;
   pool_.seams().loop.Post([this] { Spawn(Run()); });
-}
-
-bool Cleaner::CanHelp() const {
-  return !stopping_ && pool_.writer().failure().ok() && (hopeless_at_ == 0 || hopeless_at_ != pool_.writer().last());
 }
 
 void Cleaner::WaitForSpace(std::move_only_function<void(Status)> go_on) {
@@ -86,11 +98,13 @@ Task<void> Cleaner::Stop() {
 }
 
 Task<void> Cleaner::Run() {
+  image_.reset(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, superblock_.segment_size)));
+  LS_ASSERT(image_);
   bool go_on = true;
   uint32_t idle_rounds = 0, best = 0;
   SequenceNumber last = 0;
-  while (go_on && !stopping_ && (Short() || segments_.free_count() < stop_at_)) {
-    const uint32_t free_before = segments_.free_count();
+  while (go_on && !stopping_ && (Short() || segments_.free_count() < marks_.stop_at)) {
+    const uint32_t before = SoonFree();
     const Result<bool> useful = co_await Round();
     if (!useful.ok())
       pool_.seams().log.Error("pool {}: cleaning: {}", superblock_.pool.ToString(), useful.status().message());
@@ -100,28 +114,22 @@ Task<void> Cleaner::Run() {
       idle_rounds = 0;
     }
     go_on = useful.ok() && *useful && ++idle_rounds <= kMostIdleRounds;
-    if (segments_.free_count() > free_before) Answer(Status());
-    if (go_on && !Urgent()) co_await Yield();
+    if (go_on && SoonFree() != before) Answer(Status());
+    if (go_on && !Urgent()) co_await pool_.seams().loop.Sleep(kPause);
   }
   hopeless_at_ = 0;
   if (!go_on) {
     hopeless_at_ = pool_.writer().last();
-    Answer(NoSpace(
-        fmt::format("pool {} is full: delete volumes or points, or use a larger pool", superblock_.pool.ToString())));
+    Answer(Full(superblock_));
   }
+  image_.reset();
   running_ = false;
   if (stopped_) pool_.seams().loop.Post(std::exchange(stopped_, {}));
 }
 
-Task<void> Cleaner::Yield() {
-  co_await pool_.seams().loop.Sleep(kPause);
-}
-
 Task<Result<bool>> Cleaner::Round() {
   // What has been emptied, or has died by itself, comes back with a checkpoint.
-  const uint32_t enough =
-      Urgent() ? 1 : std::min(kSegmentsPerCheckpoint, std::max<uint32_t>(1, segments_.count() / 32));
-  if (segments_.empty_waiting() >= enough || pool_.AnythingToSweep()) {
+  if (segments_.empty_waiting() >= marks_.per_checkpoint || pool_.AnythingToSweep()) {
     LS_CO_ASSIGN_OR_RETURN(const bool freed, co_await Checkpoint());
     if (freed) co_return true;
   }
@@ -148,44 +156,76 @@ Task<Result<bool>> Cleaner::Checkpoint() {
 }
 
 bool Cleaner::MakeRoom() {
-  if (writer_.room() >= MovedWriter::kMaxTotalBlocks) return true;
-  // Less will do, down to where a batch would be mostly header.
   if (writer_.room() >= kLeastRoom) return true;
   if (segments_.free_count() <= pool_.writer().promised_segments()) return false;
   return writer_.NextSegment(pool_.seams().random.Next64());
 }
 
-Task<Result<std::vector<MovedBlock>>> Cleaner::Survey(uint32_t segment) {
+Task<Result<std::vector<MovedBlock>>> Cleaner::Survey(uint32_t segment, std::span<const std::byte> image) {
   std::vector<MovedBlock> blocks;
-  {
-    LS_CO_ASSIGN_OR_RETURN(const auto batches, co_await ScanSegment(disk_, superblock_, segment));
-    for (const SegmentBatch& batch : batches) {
-      uint64_t at = batch.data_location;
-      size_t index = 0;
-      for (size_t i = 0; i < batch.header.entries.size(); ++i) {
-        const Entry& e = batch.header.entries[i];
-        for (uint32_t j = 0; j < e.data_blocks(); ++j, ++at, ++index)
-          if (e.type == EntryType::kWrite)
-            blocks.push_back({e.layer, e.block + j, batch.header.birth(i), at, 0, batch.header.block_crcs[index]});
-      }
-    }
-  }
   const NewestRetained history = pool_.structure().NewestRetainedOfLayers();
   Status kept;
-  auto keep = [&] { kept = KeepLive(pool_.map().index(), history, blocks); };
-  co_await pool_.seams().executor.Call(pool_.seams().loop, keep);
+  auto survey = [&] {
+    for (const SegmentBatch& batch : ParseSegment(superblock_, segment, image)) {
+      uint64_t at = batch.data_location;
+      const uint32_t* crc = batch.header.block_crcs.data();
+      for (size_t i = 0; i < batch.header.entries.size(); ++i) {
+        const Entry& e = batch.header.entries[i];
+        for (uint32_t j = 0; j < e.data_blocks(); ++j, ++at, ++crc)
+          if (e.type == EntryType::kWrite) blocks.push_back({e.layer, e.block + j, batch.header.birth(i), at, 0, *crc});
+      }
+    }
+    kept = KeepLive(pool_.map().index(), history, blocks);
+    std::sort(blocks.begin(), blocks.end(), [](const MovedBlock& a, const MovedBlock& b) { return a.from < b.from; });
+    for (MovedBlock& b : blocks)
+      if (Crc32c(image.subspan((b.from - superblock_.first_block(segment)) * kBlockSize, kBlockSize)) != b.crc)
+        b.to = kUnreadable;
+  };
+  co_await pool_.seams().executor.Call(pool_.seams().loop, survey);
   LS_CO_RETURN_IF_ERROR(kept);
-  std::sort(blocks.begin(), blocks.end(), [](const MovedBlock& a, const MovedBlock& b) { return a.from < b.from; });
   co_return blocks;
 }
 
 Task<Status> Cleaner::Clean(uint32_t victim) {
-  Result<std::vector<MovedBlock>> blocks = co_await Survey(victim);
-  if (!blocks.ok() && blocks.status().code() != Code::kIoError) co_return blocks.status();
-  if (blocks.ok()) LS_CO_RETURN_IF_ERROR(co_await Copy(*blocks));
+  const std::span<std::byte> image(image_.get(), superblock_.segment_size);
+  // One request at a time leaves the disk to the volumes' I/O; when they wait for us, that is no kindness.
+  const bool unreadable = co_await ReadSegment(disk_, superblock_, victim, image, Urgent() ? 8 : 1);
+  LS_CO_ASSIGN_OR_RETURN(std::vector<MovedBlock> blocks, co_await Survey(victim, image));
+  LS_CO_RETURN_IF_ERROR(co_await Copy(blocks, image));
+  if (unreadable)
+    pool_.seams().log.Error("pool {}: parts of segment {} cannot be read", superblock_.pool.ToString(), victim);
+  co_return co_await Settle(victim, blocks);
+}
+
+Task<Status> Cleaner::Copy(std::span<MovedBlock> blocks, std::span<const std::byte> image) {
+  std::vector<MovedBlock> batch;
+  std::vector<const std::byte*> data;
+  std::vector<size_t> index;
+  for (size_t at = 0; at < blocks.size();) {
+    if (!MakeRoom()) co_return Status();
+    batch.clear();
+    data.clear();
+    index.clear();
+    for (; at < blocks.size() && batch.size() < MovedWriter::kMaxBlocks; ++at) {
+      const uint32_t with = static_cast<uint32_t>(batch.size()) + 1;
+      if (HeaderBlocks(with, with, true) + with > writer_.room()) break;
+      if (blocks[at].to == kUnreadable) continue;
+      batch.push_back(blocks[at]);
+      index.push_back(at);
+      const uint64_t offset = (blocks[at].from - superblock_.first_block(0)) * kBlockSize % superblock_.segment_size;
+      data.push_back(image.data() + offset);
+    }
+    if (batch.empty()) continue;
+    LS_CO_RETURN_IF_ERROR(co_await writer_.Write(batch, data));
+    for (size_t i = 0; i < batch.size(); ++i) blocks[index[i]].to = batch[i].to;
+  }
+  co_return Status();
+}
+
+Task<Status> Cleaner::Settle(uint32_t victim, const std::vector<MovedBlock>& blocks) {
   std::vector<MovedBlock> copied;
-  bool unreadable = !blocks.ok(), left = false;
-  for (const MovedBlock& b : blocks.ok() ? *blocks : std::vector<MovedBlock>()) {
+  bool unreadable = false, left = false;
+  for (const MovedBlock& b : blocks) {
     if (b.to != 0 && b.to != kUnreadable)
       copied.push_back(b);
     else
@@ -194,54 +234,12 @@ Task<Status> Cleaner::Clean(uint32_t victim) {
   if (!copied.empty()) {
     LS_CO_RETURN_IF_ERROR(co_await pool_.Relocate(copied));
     moved_blocks_ += copied.size();
-    ++cleaned_segments_;
   }
-  if (!left && segments_.live(victim) != 0) {
-    if (unreadable)
-      pool_.seams().log.Error("pool {}: segment {} holds blocks that cannot be read; it is left as it is",
-                              superblock_.pool.ToString(), victim);
-    segments_.SetAside(victim);
-  }
-  co_return Status();
-}
-
-Task<Status> Cleaner::Copy(std::vector<MovedBlock>& blocks) {
-  for (size_t first = 0; first < blocks.size();) {
-    if (!MakeRoom()) co_return Status();
-    size_t end = first + 1;
-    const uint64_t begin = blocks[first].from;
-    while (end < blocks.size() && end - first < MovedWriter::kMaxBlocks &&
-           blocks[end].from - begin < MovedWriter::kMaxBlocks && blocks[end].from - blocks[end - 1].from <= kMaxGap &&
-           HeaderBlocks(static_cast<uint32_t>(end - first + 1), static_cast<uint32_t>(end - first + 1), true) + end -
-                   first + 1 <=
-               writer_.room())
-      ++end;
-    LS_CO_RETURN_IF_ERROR(co_await CopyPiece(std::span(blocks).subspan(first, end - first)));
-    first = end;
-    if (!Urgent() && pool_.writes().in_flight() != 0) co_await Yield();
-  }
-  co_return Status();
-}
-
-Task<Status> Cleaner::CopyPiece(std::span<MovedBlock> piece) {
-  const uint64_t begin = piece.front().from, blocks = piece.back().from - begin + 1;
-  const Status read = co_await ReadDisk(disk_, begin * kBlockSize, {piece_memory_.get(), blocks * kBlockSize});
-  std::vector<MovedBlock> good;
-  std::vector<const std::byte*> data;
-  std::vector<size_t> index;
-  for (size_t i = 0; i < piece.size(); ++i) {
-    const std::byte* at = piece_memory_.get() + (piece[i].from - begin) * kBlockSize;
-    if (!read.ok() || Crc32c({at, kBlockSize}) != piece[i].crc) {
-      piece[i].to = kUnreadable;
-      continue;
-    }
-    good.push_back(piece[i]);
-    data.push_back(at);
-    index.push_back(i);
-  }
-  if (good.empty()) co_return Status();
-  LS_CO_RETURN_IF_ERROR(co_await writer_.Write(good, data));
-  for (size_t i = 0; i < good.size(); ++i) piece[index[i]].to = good[i].to;
+  if (left || segments_.live(victim) == 0) co_return Status();
+  if (unreadable)
+    pool_.seams().log.Error("pool {}: segment {} holds blocks that cannot be read; it is left as it is",
+                            superblock_.pool.ToString(), victim);
+  segments_.SetAside(victim);
   co_return Status();
 }
 

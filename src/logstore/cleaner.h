@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/task.h"
@@ -16,6 +17,18 @@
 namespace lockstep::logstore {
 
 class LogPool;
+
+// Numbers of segments at which something changes, from a pool's geometry.
+struct SpaceMarks {
+  uint32_t per_checkpoint = 1;     // emptied before a checkpoint is worth its cost: about 64 MiB
+  uint32_t cleaner_reserve = 2;    // free ones that only the cleaner takes: room for what it moves between checkpoints
+  uint32_t structure_reserve = 1;  // besides, those that only transactions and holes take: a full pool can be emptied
+  uint32_t throttle_below = 0;     // free or emptied: writes go at the pace at which the cleaner empties segments
+  uint32_t start_below = 0;        // free: the cleaner runs
+  uint32_t stop_at = 0;            // free: it has done enough
+
+  static SpaceMarks For(const Superblock& superblock);
+};
 
 // On the pool's loop.
 class Cleaner {
@@ -29,43 +42,50 @@ class Cleaner {
   // No more runs; waits for the present one. Who waits for space is told that there is none.
   Task<void> Stop();
 
+  // Whether a write may go on now, if there is room for it. While the cleaner is behind, writes wait for it a little
+  // now and then, rather than for long at the end.
+  bool Admits() const;
   // Whether waiting for space may help: not when a run has found everything alive, and nothing was written since.
   bool CanHelp() const;
-  // Calls `go_on` when segments have been freed (OK) or when none can be (no-space); never inside the call.
+  // Calls `go_on` when a segment has been emptied or freed (OK), or when none can be (no-space); never inside the call.
   void WaitForSpace(std::move_only_function<void(Status)> go_on);
 
   uint64_t moved_blocks() const { return moved_blocks_; }
-  uint64_t cleaned_segments() const { return cleaned_segments_; }
+  // Blocks that cleaning a segment has to bring back.
+  uint32_t least_gain() const { return least_gain_; }
 
  private:
+  using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
+
   bool Short() const;   // a run should go on
-  bool Urgent() const;  // writes are about to wait
+  bool Urgent() const;  // writes wait, or soon will
+  uint32_t SoonFree() const;
   Task<void> Run();
   // One victim, or a checkpoint when enough has been emptied. False: there was nothing that would help.
   Task<Result<bool>> Round();
   Task<Result<bool>> Checkpoint();
   Task<Status> Clean(uint32_t victim);
-  Task<Result<std::vector<MovedBlock>>> Survey(uint32_t segment);
-  // Copies blocks, ascending by place, as far as there is room; those copied have `to` set.
-  Task<Status> Copy(std::vector<MovedBlock>& blocks);
-  Task<Status> CopyPiece(std::span<MovedBlock> piece);
+  // The blocks of a segment that live, ascending by place, from its image.
+  Task<Result<std::vector<MovedBlock>>> Survey(uint32_t segment, std::span<const std::byte> image);
+  // Copies blocks as far as there is room; those copied have `to` set.
+  Task<Status> Copy(std::span<MovedBlock> blocks, std::span<const std::byte> image);
+  Task<Status> Settle(uint32_t victim, const std::vector<MovedBlock>& blocks);
   bool MakeRoom();
   void Answer(const Status& status);
-  Task<void> Yield();
 
   LogPool& pool_;
   io::Disk& disk_;
   const Superblock superblock_;
   SegmentTable& segments_;
+  const SpaceMarks marks_;
+  const uint32_t least_gain_;
   MovedWriter writer_;
-  std::unique_ptr<std::byte, void (*)(void*)> piece_memory_;
-  const uint32_t least_gain_;             // blocks that cleaning a segment has to bring back
-  const uint32_t start_below_, stop_at_;  // free segments
+  Memory image_;  // of the segment that is being cleaned; only during a run
   std::vector<std::move_only_function<void(Status)>> waiting_;
   bool running_ = false, stopping_ = false;
   std::move_only_function<void()> stopped_;  // Stop waits for the end of a run
   SequenceNumber hopeless_at_ = 0;  // the log's last entry when a run found nothing that could come back; 0: it did
-  uint64_t moved_blocks_ = 0, cleaned_segments_ = 0;
+  uint64_t moved_blocks_ = 0;
 };
 
 }  // namespace lockstep::logstore

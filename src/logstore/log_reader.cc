@@ -15,40 +15,6 @@ constexpr uint32_t kWindowBlocks = kMaxHeaderBlocks + kMaxBlocksPerBatch + 1024;
 
 }  // namespace
 
-Task<Status> Transfer(io::Disk& disk, io::DiskRequest& request) {
-  co_await SuspendWith([&](auto resume) {
-    using Resume = decltype(resume);
-    request.context = new Resume(std::move(resume));
-    request.done = [](io::DiskRequest& r) {
-      std::unique_ptr<Resume> go_on(static_cast<Resume*>(r.context));
-      (*go_on)();
-    };
-    disk.Submit(request);
-  });
-  co_return request.status;
-}
-
-Task<Status> ReadDisk(io::Disk& disk, uint64_t offset, std::span<std::byte> to) {
-  const io::Buffer buffer{to.data(), to.size()};
-  io::DiskRequest request;
-  request.op = io::DiskRequest::Op::kRead;
-  request.offset = offset;
-  request.length = to.size();
-  request.buffers = {&buffer, 1};
-  co_return co_await Transfer(disk, request);
-}
-
-Task<Status> WriteDisk(io::Disk& disk, uint64_t offset, std::span<const std::byte> from) {
-  const io::Buffer buffer{const_cast<std::byte*>(from.data()), from.size()};
-  io::DiskRequest request;
-  request.op = io::DiskRequest::Op::kWrite;
-  request.durable = true;
-  request.offset = offset;
-  request.length = from.size();
-  request.buffers = {&buffer, 1};
-  co_return co_await Transfer(disk, request);
-}
-
 struct LogReader::Window {
   Window() : memory(static_cast<std::byte*>(std::aligned_alloc(kBlockSize, size_t{kWindowBlocks} * kBlockSize))) {
     LS_ASSERT(memory);

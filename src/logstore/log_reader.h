@@ -7,16 +7,10 @@
 
 #include "base/task.h"
 #include "io/disk.h"
+#include "logstore/disk_io.h"
 #include "logstore/format.h"
 
 namespace lockstep::logstore {
-
-// co_await Transfer(disk, request): submits it and waits for its end. Uses its `done` and `context`.
-Task<Status> Transfer(io::Disk& disk, io::DiskRequest& request);
-// co_await ReadDisk(disk, ...): `to` is aligned for the device; offset and size are multiples of its block size.
-Task<Status> ReadDisk(io::Disk& disk, uint64_t offset, std::span<std::byte> to);
-// co_await WriteDisk(...), with `durable`.
-Task<Status> WriteDisk(io::Disk& disk, uint64_t offset, std::span<const std::byte> from);
 
 struct LogBatch {
   BatchHeader header;

@@ -69,10 +69,6 @@ uint64_t LogWriter::WholeSegments(bool may_use_reserve) const {
   return there > reserve ? there - reserve : 0;
 }
 
-uint64_t LogWriter::free_bytes() const {
-  return (WholeSegments(false) * segment_blocks_ + (segment_blocks_ - position_.block)) * kBlockSize;
-}
-
 Status LogWriter::CheckSpace(uint32_t entries, uint32_t data_blocks, bool may_use_reserve) const {
   if (!failure_.ok()) return failure_;
   const uint64_t waste = segment_blocks_ - usable_per_segment();

@@ -76,8 +76,11 @@ class LogWriter {
   SequenceNumber completed() const { return completed_; }
   SequenceNumber durable() const { return durable_; }
   const LogPosition& completed_position() const { return completed_position_; }  // behind the last completed batch
-  // What may still be written before segments have to come back, and the whole pool.
-  uint64_t free_bytes() const;
+  // Segments that data may fill, of the whole pool.
+  uint64_t usable_segments() const {
+    const uint64_t kept = options_.cleaner_reserve + options_.structure_reserve + 1;  // and the cleaner's open one
+    return superblock_.segment_count > kept ? superblock_.segment_count - kept : 0;
+  }
   uint64_t size_bytes() const { return superblock_.segment_size * superblock_.segment_count; }
   uint32_t max_entry_blocks() const { return max_entry_blocks_; }              // of one kWrite entry
   uint32_t max_transaction_blocks() const { return max_transaction_blocks_; }  // of one kTransaction entry

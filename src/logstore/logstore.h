@@ -26,7 +26,9 @@ struct Seams {
 };
 
 struct FormatOptions {
-  uint64_t segment_size = 64 << 20;  // bytes, power of two, 256 KiB to 1 GiB
+  // Bytes, a power of two, 256 KiB to 1 GiB. 0: about a thousandth of the device, 4 to 64 MiB, so that the few segments
+  // that have to stay free do not count.
+  uint64_t segment_size = 0;
 };
 
 struct Options {

@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "base/assert.h"
-#include "logstore/log_reader.h"
+#include "logstore/disk_io.h"
 
 namespace lockstep::logstore {
 

@@ -15,7 +15,7 @@ namespace lockstep::logstore {
 class MovedWriter {
  public:
   // Most blocks of one batch, and the most that a batch of so many needs with its header.
-  static constexpr uint32_t kMaxBlocks = 256;
+  static constexpr uint32_t kMaxBlocks = kMaxEntriesPerBatch;
   static constexpr uint32_t kMaxTotalBlocks = kMaxBlocks + HeaderBlocks(kMaxBlocks, kMaxBlocks, true);
 
   MovedWriter(io::Disk& disk, const Superblock& superblock, SegmentTable& segments);

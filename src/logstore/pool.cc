@@ -20,10 +20,11 @@ Status NoPoint(block::PointId id) {
   return NotFound(fmt::format("there is no point {}", id.ToString()));
 }
 
-// Segments that only changes of structure and holes may take, so that a full pool can still be emptied.
 constexpr uint32_t kUsualTransactionBlocks = 16;
-uint32_t StructureReserve(const Superblock& superblock) {
-  return superblock.segment_count > 64 ? 2 : 1;
+
+LogWriterOptions WriterOptions(const Superblock& superblock, const Options& options) {
+  const SpaceMarks marks = SpaceMarks::For(superblock);
+  return {options.max_batches_in_flight, marks.structure_reserve, marks.cleaner_reserve};
 }
 
 }  // namespace
@@ -36,9 +37,7 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       disk_(std::move(disk)),
       map_(std::move(index)),
       segments_(superblock),
-      writer_(
-          seams.loop, *disk_, seams.log, superblock, segments_,
-          {.max_batches_in_flight = options.max_batches_in_flight, .structure_reserve = StructureReserve(superblock)}),
+      writer_(seams.loop, *disk_, seams.log, superblock, segments_, WriterOptions(superblock, options)),
       reads_(std::make_unique<ReadPath>(*this)),
       writes_(std::make_unique<WritePath>(*this)),
       cleaner_(std::make_unique<Cleaner>(*this, *disk_, superblock, segments_)),
@@ -163,6 +162,7 @@ void LogPool::Record(const Entry& entry, SequenceNumber sequence, uint64_t locat
     for (uint32_t i = 0; i < entry.count; ++i)
       map_.active().Write(layer, entry.block + i, {sequence, location + i, crcs[i]});
     blocks_since_checkpoint_ += entry.count;
+    unfolded_blocks_ += entry.count;
   } else {
     map_.active().PunchHole(layer, entry.block, entry.count, sequence);
   }
@@ -177,7 +177,10 @@ block::PoolInfo LogPool::Info() const {
   block::PoolInfo info;
   info.id = superblock_.pool;
   info.size = writer_.size_bytes();
-  info.free = writer_.free_bytes();
+  // What could be written if all that has died came back, to segments as full as the cleaner leaves them.
+  const uint64_t capacity = writer_.usable_segments() * (segments_.segment_blocks() - cleaner_->least_gain());
+  const uint64_t taken = segments_.live_blocks() + unfolded_blocks_;
+  info.free = (capacity > taken ? capacity - taken : 0) * kBlockSize;
   info.used = info.size - info.free;
   info.live = segments_.live_blocks() * kBlockSize;
   info.moved = cleaner_->moved_blocks() * kBlockSize;

@@ -124,6 +124,7 @@ class LogPool final : public block::Pool {
   bool replaying_ = false;
   LogPosition replay_position_;  // while replaying: behind the last replayed batch
   uint64_t blocks_since_checkpoint_ = 0;
+  uint64_t unfolded_blocks_ = 0;  // written since the last fold; some of them over each other
   SequenceNumber folded_ = 1;
   bool background_fold_ = false;  // one is on its way or waits for its turn
   bool closing_ = false;

@@ -70,7 +70,7 @@ Task<Status> LogPool::FoldNow(bool persist) {
   co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
   const FoldPlan plan = PlanFold();
   const uint64_t version = structure_.version();
-  const uint64_t blocks = blocks_since_checkpoint_;
+  const uint64_t blocks = blocks_since_checkpoint_, unfolded = unfolded_blocks_;
   map_.Freeze();
   structure_turn.Release();
 
@@ -85,6 +85,7 @@ Task<Status> LogPool::FoldNow(bool persist) {
   }
   for (const auto& [layer, delta] : result.used_blocks) structure_.AddUsedBlocks(layer, delta);
   segments_.AddLive(result.segments);
+  unfolded_blocks_ -= unfolded;
   structure_folded_ = version;
   structure_.Swept(plan.sweep.dropped.size(), plan.sweep.forgotten.size(), result.unfinished.dropped,
                    result.unfinished.forgotten);

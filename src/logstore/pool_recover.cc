@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 #include "logstore/pool.h"
@@ -51,6 +52,8 @@ Options Options::Tiny() {
 }
 
 Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options) {
+  if (options.segment_size == 0)
+    options.segment_size = std::bit_floor(std::clamp<uint64_t>(disk.size() / 1024, 4 << 20, 64 << 20));
   if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize ||
       (options.segment_size & (options.segment_size - 1)) != 0)
     co_return InvalidArgument(fmt::format("a segment's size must be a power of two between {} and {}, not {}",

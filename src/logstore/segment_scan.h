@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/task.h"
@@ -19,5 +20,14 @@ struct SegmentBatch {
 // The headers of all batches in order; data is not read. The list ends where a header does not continue the chain: what
 // is behind it is left from an earlier use of the segment, or was torn. An I/O error is an error.
 Task<Result<std::vector<SegmentBatch>>> ScanSegment(io::Disk& disk, const Superblock& superblock, uint32_t segment);
+
+// The whole segment into memory: `to` has its size and is aligned for the device. At most `depth` requests in flight.
+// What cannot be read becomes zeroes, which are no block that its checksum knows; answers whether there was such a
+// place.
+Task<bool> ReadSegment(io::Disk& disk, const Superblock& superblock, uint32_t segment, std::span<std::byte> to,
+                       size_t depth);
+// As ScanSegment, from memory.
+std::vector<SegmentBatch> ParseSegment(const Superblock& superblock, uint32_t segment,
+                                       std::span<const std::byte> bytes);
 
 }  // namespace lockstep::logstore

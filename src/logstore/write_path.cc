@@ -71,11 +71,16 @@ Status WritePath::CheckSpace(const block::Request& request) const {
   return pool_.writer().CheckSpace(static_cast<uint32_t>(request.length / kBlockSize / kMaxHoleBlocks) + 1, 0, true);
 }
 
+bool WritePath::MayWait(const block::Request& request, const Status& room) const {
+  if (room.code() == Code::kNoSpace) return pool_.cleaner().CanHelp();
+  return room.ok() && request.op == block::Request::Op::kWrite && !pool_.cleaner().Admits();
+}
+
 void WritePath::Queue(const VolumeRecord& volume, block::Request& request) {
   // Whoever comes later waits behind those who wait, so that writes enter the log in the order in which they came.
   if (!waiting_.empty()) return waiting_.push_back({volume.id, &request});
   Status room = CheckSpace(request);
-  if (room.code() == Code::kNoSpace && pool_.cleaner().CanHelp()) {
+  if (MayWait(request, room)) {
     waiting_.push_back({volume.id, &request});
     return WaitForSpace();
   }
@@ -92,7 +97,7 @@ void WritePath::GoOn(const Status& freed) {
     const auto [id, request] = waiting_.front();
     const VolumeRecord* volume = pool_.structure().Find(id);
     Status room = volume ? CheckSpace(*request) : NotFound("the volume has been deleted");
-    if (room.code() == Code::kNoSpace && freed.ok() && pool_.cleaner().CanHelp()) return WaitForSpace();
+    if (freed.ok() && MayWait(*request, room)) return WaitForSpace();
     waiting_.pop_front();
     if (room.ok())
       Enter(volume->top, *request);

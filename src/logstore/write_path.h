@@ -43,6 +43,8 @@ class WritePath {
   };
   Piece& TakePiece();
   Status CheckSpace(const block::Request& request) const;
+  // Whether a request for which there is `room` should wait for the cleaner.
+  bool MayWait(const block::Request& request, const Status& room) const;
   // Into the log, or behind those who wait for space.
   void Queue(const VolumeRecord& volume, block::Request& request);
   void WaitForSpace();
