@@ -49,8 +49,7 @@ Cleaner::Cleaner(LogPool& pool, io::Disk& disk, const Superblock& superblock, Se
       segments_(segments),
       marks_(SpaceMarks::For(superblock)),
       least_gain_(std::max<uint32_t>(12, superblock.segment_blocks() / 32)),
-      writer_(disk, superblock, segments),
-      image_(nullptr, std::free) {}
+      writer_(disk, superblock, segments) {}
 
 Cleaner::~Cleaner() {
   LS_ASSERT(!running_ && waiting_.empty());
@@ -98,8 +97,11 @@ Task<void> Cleaner::Stop() {
 }
 
 Task<void> Cleaner::Run() {
-  image_.reset(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, superblock_.segment_size)));
-  LS_ASSERT(image_);
+  for (Image& image : images_) {
+    image.memory.reset(
+        static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, superblock_.segment_size)));
+    LS_ASSERT(image.memory);
+  }
   bool go_on = true;
   uint32_t idle_rounds = 0, best = 0;
   SequenceNumber last = 0;
@@ -122,7 +124,10 @@ Task<void> Cleaner::Run() {
     hopeless_at_ = pool_.writer().last();
     Answer(Full(superblock_));
   }
-  image_.reset();
+  for (Image& image : images_) {
+    if (image.reading) co_await SuspendWith([&image](auto resume) { image.read = std::move(resume); });
+    image = {};
+  }
   running_ = false;
   if (stopped_) pool_.seams().loop.Post(std::exchange(stopped_, {}));
 }
@@ -186,13 +191,38 @@ Task<Result<std::vector<MovedBlock>>> Cleaner::Survey(uint32_t segment, std::spa
   co_return blocks;
 }
 
-Task<Status> Cleaner::Clean(uint32_t victim) {
-  const std::span<std::byte> image(image_.get(), superblock_.segment_size);
+Task<void> Cleaner::Read(Image& image, uint32_t segment) {
+  image.segment = segment;
+  image.uses = segments_.uses(segment);
+  image.reading = true;
   // One request at a time leaves the disk to the volumes' I/O; when they wait for us, that is no kindness.
-  const bool unreadable = co_await ReadSegment(disk_, superblock_, victim, image, Urgent() ? 8 : 1);
+  image.unreadable = co_await ReadSegment(disk_, superblock_, segment, {image.memory.get(), superblock_.segment_size},
+                                          Urgent() ? 8 : 1);
+  image.reading = false;
+  if (image.read) pool_.seams().loop.Post(std::exchange(image.read, {}));
+}
+
+Task<void> Cleaner::ReadAhead(uint32_t victim) {
+  co_await Read(images_[1], victim);
+}
+
+Task<void> Cleaner::Load(uint32_t victim) {
+  Image& ahead = images_[1];
+  if (ahead.reading) co_await SuspendWith([&ahead](auto resume) { ahead.read = std::move(resume); });
+  std::swap(images_[0], images_[1]);
+  const Image& image = images_[0];
+  if (image.segment != victim || image.uses != segments_.uses(victim)) co_await Read(images_[0], victim);
+}
+
+Task<Status> Cleaner::Clean(uint32_t victim) {
+  co_await Load(victim);
+  const std::span<const std::byte> image(images_[0].memory.get(), superblock_.segment_size);
   LS_CO_ASSIGN_OR_RETURN(std::vector<MovedBlock> blocks, co_await Survey(victim, image));
+  // While this one is written, the disk reads the one that will probably be next.
+  const uint32_t next = segments_.PickVictim(pool_.folded(), least_gain_, true, victim);
+  if (Urgent() && next != kNoSegment) Spawn(ReadAhead(next));
   LS_CO_RETURN_IF_ERROR(co_await Copy(blocks, image));
-  if (unreadable)
+  if (images_[0].unreadable)
     pool_.seams().log.Error("pool {}: parts of segment {} cannot be read", superblock_.pool.ToString(), victim);
   co_return co_await Settle(victim, blocks);
 }

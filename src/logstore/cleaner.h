@@ -6,6 +6,7 @@
 // written over. A crash at any moment leaves an index that speaks of the one or of the other.
 #pragma once
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <span>
@@ -55,7 +56,13 @@ class Cleaner {
   uint32_t least_gain() const { return least_gain_; }
 
  private:
-  using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
+  // A segment in memory, or on its way there.
+  struct Image {
+    std::unique_ptr<std::byte, void (*)(void*)> memory{nullptr, std::free};
+    uint32_t segment = kNoSegment, uses = 0;
+    bool reading = false, unreadable = false;
+    std::move_only_function<void()> read;  // somebody waits for its end
+  };
 
   bool Short() const;   // a run should go on
   bool Urgent() const;  // writes wait, or soon will
@@ -65,6 +72,10 @@ class Cleaner {
   Task<Result<bool>> Round();
   Task<Result<bool>> Checkpoint();
   Task<Status> Clean(uint32_t victim);
+  // images_[0] holds the segment when it ends; images_[1] is read ahead for the next one.
+  Task<void> Load(uint32_t victim);
+  Task<void> ReadAhead(uint32_t victim);
+  Task<void> Read(Image& image, uint32_t segment);
   // The blocks of a segment that live, ascending by place, from its image.
   Task<Result<std::vector<MovedBlock>>> Survey(uint32_t segment, std::span<const std::byte> image);
   // Copies blocks as far as there is room; those copied have `to` set.
@@ -80,7 +91,7 @@ class Cleaner {
   const SpaceMarks marks_;
   const uint32_t least_gain_;
   MovedWriter writer_;
-  Memory image_;  // of the segment that is being cleaned; only during a run
+  Image images_[2];  // with memory only during a run
   std::vector<std::move_only_function<void(Status)>> waiting_;
   bool running_ = false, stopping_ = false;
   std::move_only_function<void()> stopped_;  // Stop waits for the end of a run

@@ -10,6 +10,7 @@ SegmentTable::SegmentTable(const Superblock& superblock)
     : segment_blocks_(superblock.segment_blocks()),
       state_(superblock.segment_count, State::kFree),
       live_(superblock.segment_count),
+      uses_(superblock.segment_count),
       youngest_(superblock.segment_count),
       free_(superblock.segment_count) {}
 
@@ -36,6 +37,7 @@ uint32_t SegmentTable::Take() {
   state_[cursor_] = State::kOpen;
   --free_;
   youngest_[cursor_] = 0;
+  ++uses_[cursor_];
   return cursor_;
 }
 
@@ -94,14 +96,14 @@ uint32_t SegmentTable::FreeDying(uint64_t generation) {
   return freed;
 }
 
-uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy) const {
+uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except) const {
   uint32_t best = kNoSegment;
   double best_worth = 0;
   for (uint32_t segment = 0; segment < count(); ++segment) {
     if (state_[segment] != State::kClosed || live_[segment] == 0 || segment_blocks_ - live_[segment] < least_gain)
       continue;
     const auto end = end_.find(segment);
-    if (aside_.contains(segment) || (end != end_.end() && end->second > folded)) continue;
+    if (segment == except || aside_.contains(segment) || (end != end_.end() && end->second > folded)) continue;
     // Cost and benefit as in Rosenblum and Ousterhout, "The design and implementation of a log-structured file system"
     // (1992), section 3.6: free space gained x age of the data / (read all + write back what lives).
     const double used = static_cast<double>(live_[segment]) / segment_blocks_;

@@ -38,6 +38,8 @@ class SegmentTable {
   uint32_t free_count() const { return free_; }
   uint32_t live(uint32_t segment) const { return live_[segment]; }
   SequenceNumber youngest(uint32_t segment) const { return youngest_[segment]; }
+  // How often the segment has been taken: what was read of it before is of another use.
+  uint32_t uses(uint32_t segment) const { return uses_[segment]; }
   bool is_free(uint32_t segment) const { return state_[segment] == State::kFree; }
   uint64_t live_blocks() const { return live_total_; }
   // Blocks in segments that are not free and not live: garbage, headers, and room in open segments.
@@ -77,7 +79,8 @@ class SegmentTable {
   // The closed segment that is worth most to clean: few live blocks, and old ones, which will not die by themselves
   // soon. `greedy`: only the fewest live blocks count. kNoSegment when the best would bring back less than
   // `least_gain` blocks. `folded`: the map knows of everything in the log before this entry.
-  uint32_t PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy) const;
+  // `except`: not this one.
+  uint32_t PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except = kNoSegment) const;
   // Something in the segment cannot be read: it is left alone from now on.
   void SetAside(uint32_t segment) { aside_.insert(segment); }
   size_t set_aside() const { return aside_.size(); }
@@ -91,7 +94,7 @@ class SegmentTable {
 
   const uint32_t segment_blocks_;
   std::vector<State> state_;
-  std::vector<uint32_t> live_;
+  std::vector<uint32_t> live_, uses_;
   std::vector<SequenceNumber> youngest_;
   std::unordered_map<uint32_t, SequenceNumber> end_;  // of closed ones of the log that may be newer than the checkpoint
   std::set<uint32_t> empty_;                          // closed, without live blocks
