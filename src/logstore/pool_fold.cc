@@ -121,7 +121,7 @@ Task<Status> LogPool::MarkReused() {
   Superblock reused = superblock_;
   reused.reused = true;
   LS_CO_RETURN_IF_ERROR(co_await WriteSuperblock(*disk_, reused));
-  superblock_ = reused;
+  superblock_.reused = true;  // nothing else of it changes: executors may be reading it
   co_return Status();
 }
 
