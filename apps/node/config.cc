@@ -50,6 +50,21 @@ class Section {
     else Fail(*node, fmt::format("{} must be a whole number from {} to {}", key, lowest, highest));
   }
 
+  void Percents(std::string_view key, std::vector<uint32_t>& to) {
+    const toml::node* node = Take(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return Fail(*node, fmt::format("{} must be a list of percentages, as in [80, 95]", key));
+    std::vector<uint32_t> percents;
+    for (const toml::node& element : *array) {
+      const auto value = element.value_exact<int64_t>();
+      if (!value || *value < 1 || *value > 100)
+        return Fail(element, fmt::format("{} must list whole numbers from 1 to 100", key));
+      percents.push_back(static_cast<uint32_t>(*value));
+    }
+    to = std::move(percents);
+  }
+
   void Endpoints(std::string_view key, std::vector<io::Endpoint>& to) {
     const toml::node* node = Take(key);
     if (node == nullptr) return;
@@ -170,7 +185,7 @@ Result<Config> ParseConfig(std::string_view text, std::string_view file) {
     return InvalidArgument(fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
   }
   const toml::table& root = parsed.table();
-  LS_RETURN_IF_ERROR(CheckSections(root, file, {"node", "admin", "nbd", "cim"}));
+  LS_RETURN_IF_ERROR(CheckSections(root, file, {"node", "admin", "pools", "nbd", "cim"}));
 
   Config config;
   const auto table = [&root](std::string_view name) { return root[name].as_table(); };
@@ -185,6 +200,10 @@ Result<Config> ParseConfig(std::string_view text, std::string_view file) {
   Section admin(file, "admin", table("admin"));
   admin.Path("socket", config.admin_socket);
   LS_RETURN_IF_ERROR(admin.Finish());
+
+  Section pools(file, "pools", table("pools"));
+  pools.Percents("warn_used", config.warn_used);
+  LS_RETURN_IF_ERROR(pools.Finish());
 
   Section nbd(file, "nbd", table("nbd"));
   nbd.ReadFace(config.nbd);

@@ -27,6 +27,7 @@ struct Config {
   std::string schema_directory;  // of the MOF files; empty: lockstepd looks where it was installed
   LogLevel log_level = LogLevel::kInfo;
   std::string admin_socket = "/run/lockstep/admin.sock";  // empty: no local management
+  std::vector<uint32_t> warn_used = {80, 95};  // percent of a pool, 1 to 100 each
   Face nbd;
   Face cim;
 

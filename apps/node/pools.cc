@@ -60,8 +60,10 @@ Task<Status> CheckEmpty(io::Disk& disk, std::string path) {
 
 }  // namespace
 
-LogstorePools::LogstorePools(io::Env& env, std::string index_directory)
-    : env_(env), index_directory_(std::move(index_directory)) {}
+LogstorePools::LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used)
+    : env_(env), index_directory_(std::move(index_directory)) {
+  options_.warn_used = std::move(warn_used);
+}
 
 Task<Result<std::unique_ptr<io::Disk>>> LogstorePools::OpenDisk(std::string path, uint64_t create_size) {
   Result<std::unique_ptr<io::Disk>> disk = Internal("the disk was not opened");
@@ -90,7 +92,7 @@ Task<PoolResult> LogstorePools::OpenStore(std::string path, std::unique_ptr<io::
   if (!id.ok()) co_return id.status().WithContext(path);
   logstore::Seams seams{env_.data_loop(), env_.executor(), env_.files(), env_.random(), env_.log()};
   std::string index = index_directory_ + "/" + id->ToString();
-  auto pool = co_await logstore::Open(std::move(disk), std::move(index), logstore::Options{}, seams);
+  auto pool = co_await logstore::Open(std::move(disk), std::move(index), options_, seams);
   if (!pool.ok()) co_return pool.status().WithContext(path);
   // The last reference may be dropped on the control loop; the pool itself ends on its own.
   io::Loop& loop = env_.data_loop();

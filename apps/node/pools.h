@@ -3,16 +3,19 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "control/interfaces.h"
 #include "io/env.h"
+#include "logstore/logstore.h"
 
 namespace lockstep::node {
 
 class LogstorePools final : public control::PoolOpener {
  public:
   // Indexes live in directories under `index_directory`, which must exist. `env` outlives this and the pools.
-  LogstorePools(io::Env& env, std::string index_directory);
+  // `warn_used`: percent of a pool in use at which a warning is logged.
+  LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used);
 
   // Refuses a path that holds anything: already-exists when it is a pool, in-use when its first MiB is not all zeroes,
   // so that a slip of the finger does not take somebody's file system. A file that was made and could not be formatted
@@ -29,6 +32,7 @@ class LogstorePools final : public control::PoolOpener {
 
   io::Env& env_;
   const std::string index_directory_;
+  logstore::Options options_;
 };
 
 }  // namespace lockstep::node

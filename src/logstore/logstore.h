@@ -42,6 +42,8 @@ struct Options {
   uint64_t checkpoint_bytes = 256 << 20;
   // Records of deleted volumes and released points that one fold forgets at most.
   size_t sweep_records = 64 << 10;
+  // Percent of the pool in use at which a warning is logged; none unless somebody says so.
+  std::vector<uint32_t> warn_used = {};
 
   // Everything small, so that tests meet the rare paths often.
   static Options Tiny();

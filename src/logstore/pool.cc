@@ -43,7 +43,8 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       cleaner_(std::make_unique<Cleaner>(*this, *disk_, superblock, segments_)),
       structure_turn_(seams.loop),
       fold_turn_(seams.loop),
-      copy_turn_(seams.loop) {}
+      copy_turn_(seams.loop),
+      space_watch_(options.warn_used) {}
 
 LogPool::~LogPool() = default;
 

@@ -16,6 +16,7 @@
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
 #include "logstore/logstore.h"
+#include "logstore/space_watch.h"
 #include "logstore/structure.h"
 
 namespace lockstep::logstore {
@@ -93,6 +94,7 @@ class LogPool final : public block::Pool {
   // Fold and checkpoint on the executor, once frozen.
   Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
   Task<Status> MarkReused();
+  void WarnOfSpace();
   using BlockRanges = std::vector<std::pair<uint64_t, uint64_t>>;  // first block, count
   // Blocks of the layer that entries in (after, until] may have changed: from the log, at the cost of what changed; or
   // from the index, at the cost of what the layer holds. corrupted: the log does not reach back so far.
@@ -124,6 +126,7 @@ class LogPool final : public block::Pool {
   bool replaying_ = false;
   LogPosition replay_position_;  // while replaying: behind the last replayed batch
   uint64_t blocks_since_checkpoint_ = 0;
+  SpaceWatch space_watch_;
   uint64_t unfolded_blocks_ = 0;  // written since the last fold; some of them over each other
   SequenceNumber folded_ = 1;
   bool background_fold_ = false;  // one is on its way or waits for its turn

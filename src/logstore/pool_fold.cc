@@ -86,6 +86,7 @@ Task<Status> LogPool::FoldNow(bool persist) {
   for (const auto& [layer, delta] : result.used_blocks) structure_.AddUsedBlocks(layer, delta);
   segments_.AddLive(result.segments);
   unfolded_blocks_ -= unfolded;
+  WarnOfSpace();
   structure_folded_ = version;
   structure_.Swept(plan.sweep.dropped.size(), plan.sweep.forgotten.size(), result.unfinished.dropped,
                    result.unfinished.forgotten);
@@ -114,6 +115,13 @@ Task<Status> LogPool::Relocate(const std::vector<MovedBlock>& blocks) {
   }
   segments_.AddLive(*changes);
   co_return Status();
+}
+
+void LogPool::WarnOfSpace() {
+  const block::PoolInfo info = Info();
+  if (const auto percent = space_watch_.Look(info.used, info.size))
+    seams_.log.Warn("pool {}: more than {} % is in use ({} of {} MiB are free); writes will fail when it is full",
+                    superblock_.pool.ToString(), *percent, info.free >> 20, info.size >> 20);
 }
 
 Task<Status> LogPool::MarkReused() {

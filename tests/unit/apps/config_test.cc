@@ -34,6 +34,8 @@ schema_directory = "/mof"
 log_level = "debug"
 [admin]
 socket = ""
+[pools]
+warn_used = [50]
 [nbd]
 listen = ["tcp:0.0.0.0:1", "unix:/x"]
 allow_remote = true
@@ -47,6 +49,7 @@ listen = []
   EXPECT_EQ(config->schema_directory, "/mof");
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
   EXPECT_EQ(config->admin_socket, "");
+  EXPECT_EQ(config->warn_used, std::vector<uint32_t>{50});
   EXPECT_EQ(config->nbd.listen.size(), 2u);
   EXPECT_EQ(config->nbd.connections_max, 7u);
   EXPECT_TRUE(config->cim.listen.empty());
@@ -63,7 +66,9 @@ TEST(Config, WhatIsWrongIsSaidWithItsLine) {
   EXPECT_EQ(Refusal("[cim]\nport = 1\n"),
             "lockstep.conf:2: [cim] has no setting \"port\"; it has listen, allow_remote, connections_max");
   EXPECT_EQ(Refusal("\n[iscsi]\n"),
-            "lockstep.conf:2: there is no section [iscsi]; there are [node], [admin], [nbd], [cim]");
+            "lockstep.conf:2: there is no section [iscsi]; there are [node], [admin], [pools], [nbd], [cim]");
+  EXPECT_EQ(Refusal("[pools]\nwarn_used = [80, 101]\n"),
+            "lockstep.conf:2: warn_used must list whole numbers from 1 to 100");
   EXPECT_TRUE(Refusal("[node\n").starts_with("lockstep.conf:1: "));
   const std::string no_endpoint = Refusal("[nbd]\nlisten = [\"localhost\"]\n");
   EXPECT_TRUE(no_endpoint.starts_with("lockstep.conf:2: 'localhost' is not an endpoint")) << no_endpoint;
@@ -91,12 +96,13 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   const auto config = ParseConfig(text, "lockstep.conf.sample");
   ASSERT_TRUE(config.ok()) << config.status().message();
   const Config defaults;
-  EXPECT_EQ(settings, 11);
+  EXPECT_EQ(settings, 12);
   EXPECT_EQ(config->name, defaults.name);
   EXPECT_EQ(config->data_directory, defaults.data_directory);
   EXPECT_EQ(config->schema_directory, defaults.schema_directory);
   EXPECT_EQ(config->log_level, defaults.log_level);
   EXPECT_EQ(config->admin_socket, defaults.admin_socket);
+  EXPECT_EQ(config->warn_used, defaults.warn_used);
   const std::pair<const Config::Face*, const Config::Face*> faces[] = {{&config->nbd, &defaults.nbd},
                                                                        {&config->cim, &defaults.cim}};
   for (const auto& [read, expected] : faces) {
