@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "base/task.h"
+#include "block/integrity.h"
 #include "block/types.h"
 #include "block/volume.h"
 
@@ -100,6 +101,14 @@ class Pool {
 
   // Everything acknowledged so far, of all volumes, is durable and counted (VolumeInfo::used) when this answers OK.
   virtual Task<Status> Flush() = 0;
+
+  // Reads everything that volumes and points hold and compares it with its checksums, beside other I/O and yielding to
+  // it. A bad block is counted and named, and the rest goes on. What is written after it began need not be read. An
+  // error only when it cannot go on at all.
+  virtual Task<Result<ScrubReport>> Scrub(ScrubOptions options) = 0;
+  // Holds every count and reference that the engine keeps against what is there. Reads no data. An error only when the
+  // check itself fails.
+  virtual Task<Result<CheckReport>> Check() = 0;
 
   virtual PoolInfo Info() const = 0;
   virtual std::vector<VolumeInfo> Volumes() const = 0;  // ordered by id

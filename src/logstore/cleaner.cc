@@ -171,15 +171,7 @@ Task<Result<std::vector<MovedBlock>>> Cleaner::Survey(uint32_t segment, std::spa
   const NewestRetained history = pool_.structure().NewestRetainedOfLayers();
   Status kept;
   auto survey = [&] {
-    for (const SegmentBatch& batch : ParseSegment(superblock_, segment, image)) {
-      uint64_t at = batch.data_location;
-      const uint32_t* crc = batch.header.block_crcs.data();
-      for (size_t i = 0; i < batch.header.entries.size(); ++i) {
-        const Entry& e = batch.header.entries[i];
-        for (uint32_t j = 0; j < e.data_blocks(); ++j, ++at, ++crc)
-          if (e.type == EntryType::kWrite) blocks.push_back({e.layer, e.block + j, batch.header.birth(i), at, 0, *crc});
-      }
-    }
+    blocks = BlocksOf(ParseSegment(superblock_, segment, image));
     kept = KeepLive(pool_.map().index(), history, blocks);
     std::sort(blocks.begin(), blocks.end(), [](const MovedBlock& a, const MovedBlock& b) { return a.from < b.from; });
     for (MovedBlock& b : blocks)

@@ -62,14 +62,9 @@ Task<Result<block::PoolId>> Identify(io::Disk& disk);
 Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, std::string index_directory,
                                                 Options options, Seams seams);
 
-struct CheckReport {
-  uint64_t current = 0;               // blocks that volumes and their layers show now
-  uint64_t history = 0;               // replaced versions that points keep
-  std::vector<std::string> problems;  // a sentence each; the first hundred
-};
-// Folds, then walks the whole index and holds every count that is kept up to date against what is there: live blocks of
-// segments, blocks of layers, free segments. Data is not read. REQUIRES: the pool is one that Open opened. An error
-// only when the walk itself fails.
+using block::CheckReport;
+// pool.Check(): folds, then walks the whole index and holds live blocks of segments, blocks of layers and free segments
+// against it.
 Task<Result<CheckReport>> Check(block::Pool& pool);
 
 }  // namespace lockstep::logstore

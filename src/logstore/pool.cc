@@ -35,6 +35,7 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       options_(options),
       seams_(seams),
       disk_(std::move(disk)),
+      bad_blocks_(superblock.pool, seams.log),
       map_(std::move(index)),
       segments_(superblock),
       writer_(seams.loop, *disk_, seams.log, superblock, segments_, WriterOptions(superblock, options)),

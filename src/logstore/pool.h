@@ -11,6 +11,7 @@
 
 #include "block/pool.h"
 #include "io/async_mutex.h"
+#include "logstore/bad_blocks.h"
 #include "logstore/block_map.h"
 #include "logstore/cleaner.h"
 #include "logstore/log_reader.h"
@@ -46,6 +47,8 @@ class LogPool final : public block::Pool {
                                                 std::optional<block::PointId> to) override;
   Task<Result<uint64_t>> CopyUp(block::VolumeId volume, uint64_t offset, uint64_t length) override;
   Task<Status> Flush() override;
+  Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
+  Task<Result<CheckReport>> Check() override;
   block::PoolInfo Info() const override;
   std::vector<block::VolumeInfo> Volumes() const override;
   std::vector<block::PointInfo> Points() const override;
@@ -61,6 +64,9 @@ class LogPool final : public block::Pool {
   io::Disk& disk() { return *disk_; }
   ReadPath& reads() { return *reads_; }
   WritePath& writes() { return *writes_; }
+  BadBlocks& bad_blocks() { return bad_blocks_; }
+  // No fold and no move while what it answers lives: the index and the counts of segments stay as they are.
+  auto HoldFolds() { return fold_turn_.Lock(); }
   const Seams& seams() const { return seams_; }
   // The map in the index knows of everything before this entry.
   SequenceNumber folded() const { return folded_; }
@@ -71,7 +77,6 @@ class LogPool final : public block::Pool {
   Task<Status> FoldNow(bool persist);
   // Points the index at copies that have been written, and makes them durable first.
   Task<Status> Relocate(const std::vector<MovedBlock>& blocks);
-  Task<Result<CheckReport>> Check();
   // Segments that no read needs any more become free.
   Task<Status> FreeDying();
   // An entry has completed: the map learns of it. Data entries of layers that have died meanwhile are dropped.
@@ -111,6 +116,7 @@ class LogPool final : public block::Pool {
   const Seams seams_;
   std::unique_ptr<io::Disk> disk_;
   Structure structure_;
+  BadBlocks bad_blocks_;
   BlockMap map_;
   SegmentTable segments_;
   LogWriter writer_;

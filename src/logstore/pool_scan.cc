@@ -8,6 +8,7 @@
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
 #include "logstore/scan.h"
+#include "logstore/scrub.h"
 #include "logstore/volume.h"
 #include "logstore/write_path.h"
 
@@ -109,7 +110,7 @@ Task<Result<LogPool::BlockRanges>> LogPool::DiffByIndex(LayerId layer, SequenceN
 }
 
 Task<Result<CheckReport>> Check(block::Pool& pool) {
-  return static_cast<LogPool&>(pool).Check();
+  return pool.Check();
 }
 
 Task<Result<CheckReport>> LogPool::Check() {
@@ -126,6 +127,11 @@ Task<Result<CheckReport>> LogPool::Check() {
     report->problems.push_back(fmt::format("{} live blocks are counted in all, but there are {}",
                                            segments_.live_blocks(), report->current + report->history));
   co_return report;
+}
+
+Task<Result<block::ScrubReport>> LogPool::Scrub(block::ScrubOptions options) {
+  lockstep::logstore::Scrub scrub(*this, superblock_, std::move(options));
+  co_return co_await scrub.Run();
 }
 
 Task<Result<uint64_t>> LogPool::CopyUp(block::VolumeId volume, uint64_t offset, uint64_t length) {
@@ -226,7 +232,7 @@ Task<Result<uint64_t>> LogPool::CopyUpHeld(block::VolumeId volume, uint64_t firs
         const std::unique_ptr<Resume> go_on(static_cast<Resume*>(r.context));
         (*go_on)();
       };
-      reads_->Read(layer, kNow, read);
+      reads_->Read(volume, layer, kNow, read);
     });
     LS_CO_RETURN_IF_ERROR(read.status);
     Status written;

@@ -12,6 +12,7 @@ namespace lockstep::logstore {
 struct ReadPath::Op {
   ReadPath* path = nullptr;
   block::Request* request = nullptr;
+  block::VolumeId volume;
   LayerId layer = kNoLayer;
   SequenceNumber at = kNow;
   uint64_t generation = 0;
@@ -24,7 +25,7 @@ struct ReadPath::Op {
   };
   struct Check {
     const std::byte* data;
-    uint64_t location;
+    uint64_t block, location;
     uint32_t crc;
   };
   std::vector<Run> runs;
@@ -105,8 +106,9 @@ ReadPath::Op& ReadPath::TakeOp() {
   return op;
 }
 
-void ReadPath::Read(LayerId layer, SequenceNumber at, block::Request& request) {
+void ReadPath::Read(block::VolumeId volume, LayerId layer, SequenceNumber at, block::Request& request) {
   Op& op = TakeOp();
+  op.volume = volume;
   op.request = &request;
   op.layer = layer;
   op.at = at;
@@ -148,7 +150,7 @@ Status ReadPath::Plan(Op& op, int attempt) {
         std::memset(p, 0, kBlockSize);
         continue;
       }
-      op.checks.push_back({p, v.location, v.crc});
+      op.checks.push_back({p, b, v.location, v.crc});
       const bool joins_run = !op.runs.empty() && op.runs.back().location + op.runs.back().blocks == v.location &&
                              op.runs.back().buffer_count < io::Disk::kMaxBuffers;
       if (!joins_run) op.runs.push_back({v.location, 0, static_cast<uint32_t>(op.buffers.size()), 0});
@@ -213,16 +215,17 @@ void ReadPath::SubmitRuns(Op& op) {
 
 void ReadPath::RunDone(Op& op) {
   if (--op.outstanding != 0) return;
-  if (op.status.ok()) {
-    for (const Op::Check& c : op.checks) {
-      if (Crc32c({c.data, kBlockSize}) == c.crc) continue;
-      op.status = Corrupted(
-          fmt::format("pool {}: device block {} does not match its checksum", pool_.id().ToString(), c.location));
-      pool_.seams().log.Error("{}", op.status.message());
-      break;
-    }
-  }
+  if (op.status.ok()) Verify(op);
   Finish(op);
+}
+
+void ReadPath::Verify(Op& op) {
+  for (const Op::Check& c : op.checks) {
+    if (Crc32c({c.data, kBlockSize}) == c.crc) continue;
+    const block::BadBlock bad{op.volume, op.layer, c.block, c.location};
+    pool_.bad_blocks().Found(bad, c.crc);
+    if (op.status.ok()) op.status = Corrupted(pool_.bad_blocks().Describe(bad));
+  }
 }
 
 void ReadPath::Finish(Op& op) {

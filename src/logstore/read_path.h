@@ -22,9 +22,9 @@ class ReadPath {
   // REQUIRES: no read is in flight.
   ~ReadPath();
 
-  // Reads [request.offset, +length) of the view (layer, at); completes the request, never inside the call. REQUIRES:
-  // the request is a valid read. corrupted: a block's checksum does not match.
-  void Read(LayerId layer, SequenceNumber at, block::Request& request);
+  // Reads [request.offset, +length) of the view (layer, at), which is one of `volume`; completes the request, never
+  // inside the call. REQUIRES: the request is a valid read. corrupted: a block's checksum does not match.
+  void Read(block::VolumeId volume, LayerId layer, SequenceNumber at, block::Request& request);
 
   // Counts as a read in flight while it lives: the layers that were reachable when it was made stay in the index.
   class Pin {
@@ -40,6 +40,7 @@ class ReadPath {
 
   // For dropping dead layers: reads that begin from now on belong to a new generation, whose number is returned.
   uint64_t NewGeneration() { return ++generation_; }
+  bool AnyInFlight() const { return !in_flight_.empty(); }
   // Whether a read of a generation before `generation` is still in flight.
   bool AnyBefore(uint64_t generation) const;
   // Every read in flight is of this generation or a later one.
@@ -57,6 +58,7 @@ class ReadPath {
   void Warm(Op& op, int attempt);
   void SubmitRuns(Op& op);
   void RunDone(Op& op);
+  void Verify(Op& op);
   void Finish(Op& op);
 
   LogPool& pool_;

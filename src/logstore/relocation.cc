@@ -50,6 +50,21 @@ bool IsAt(const Version& version, const MovedBlock& block) {
 
 }  // namespace
 
+std::vector<MovedBlock> BlocksOf(const std::vector<SegmentBatch>& batches) {
+  std::vector<MovedBlock> blocks;
+  for (const SegmentBatch& batch : batches) {
+    uint64_t at = batch.data_location;
+    size_t index = 0;
+    for (size_t i = 0; i < batch.header.entries.size(); ++i) {
+      const Entry& e = batch.header.entries[i];
+      for (uint32_t j = 0; j < e.data_blocks(); ++j, ++at, ++index)
+        if (e.type == EntryType::kWrite)
+          blocks.push_back({e.layer, e.block + j, batch.header.birth(i), at, 0, batch.header.block_crcs[index]});
+    }
+  }
+  return blocks;
+}
+
 Status KeepLive(const Index& index, const NewestRetained& history, std::vector<MovedBlock>& blocks) {
   SortByPlace(blocks);
   std::vector<MovedBlock> live;

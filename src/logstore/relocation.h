@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "logstore/index.h"
+#include "logstore/segment_scan.h"
 #include "logstore/segment_table.h"
 
 namespace lockstep::logstore {
@@ -18,6 +19,9 @@ struct MovedBlock {
   uint64_t from = 0, to = 0;  // device blocks
   uint32_t crc = 0;
 };
+
+// The data blocks of the batches, in their order.
+std::vector<MovedBlock> BlocksOf(const std::vector<SegmentBatch>& batches);
 
 // Of layers that may have history: the newest position that sees it. Others have none.
 using NewestRetained = std::unordered_map<LayerId, SequenceNumber>;

@@ -62,7 +62,7 @@ void LogVolume::Submit(Request& request) {
   if (Status bad = CheckRequest(id_, v->size, request); !bad.ok()) return Answer(pool_, request, std::move(bad));
   switch (request.op) {
     case Request::Op::kRead:
-      return pool_.reads().Read(v->top, kNow, request);
+      return pool_.reads().Read(id_, v->top, kNow, request);
     case Request::Op::kFlush:
       return pool_.writes().Flush(request);
     case Request::Op::kWrite:
@@ -97,7 +97,7 @@ void LogPointVolume::Submit(Request& request) {
   if (request.op != Request::Op::kRead)
     return Answer(pool_, request,
                   Status(Code::kPermissionDenied, fmt::format("point {} cannot be written to", point_.ToString())));
-  pool_.reads().Read(m->layer, pool_.structure().Find(point_)->position, request);
+  pool_.reads().Read(id_, m->layer, pool_.structure().Find(point_)->position, request);
 }
 
 Task<Result<std::vector<block::Extent>>> LogPointVolume::Allocated(uint64_t offset, uint64_t length, size_t limit) {

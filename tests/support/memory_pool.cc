@@ -319,6 +319,29 @@ Task<Status> MemoryPool::Flush() {
   co_return Status::Ok();
 }
 
+Task<Result<block::ScrubReport>> MemoryPool::Scrub(block::ScrubOptions options) {
+  block::ScrubReport report;
+  report.position = std::min<uint64_t>(options.from, s_->now.volumes.size());
+  report.end = s_->now.volumes.size();
+  while (report.position < report.end && (!options.go_on || options.go_on(report))) {
+    co_await SuspendWith([this](auto resume) { loop_.Post(std::move(resume)); });
+    report.end = s_->now.volumes.size();
+    if (report.position >= report.end) break;
+    const auto volume = std::next(s_->now.volumes.begin(), static_cast<ptrdiff_t>(report.position++));
+    report.blocks += volume->second.content->blocks.size();
+    report.bytes_read = report.blocks * kBlockSize;
+  }
+  report.position = std::min(report.position, report.end);
+  co_return report;
+}
+
+Task<Result<block::CheckReport>> MemoryPool::Check() {
+  co_await SuspendWith([this](auto resume) { loop_.Post(std::move(resume)); });
+  block::CheckReport report;
+  for (const auto& [id, state] : s_->now.volumes) report.current += state.content->blocks.size();
+  co_return report;
+}
+
 PoolInfo MemoryPool::Info() const {
   PoolInfo info{s_->id, s_->size, s_->size, 0, s_->position, s_->position};
   for (const auto& [id, state] : s_->now.volumes) info.used += ToInfo(id, state).used;

@@ -63,6 +63,9 @@ class MemoryPool final : public block::Pool {
                                                 std::optional<block::PointId> to) override;
   Task<Result<uint64_t>> CopyUp(block::VolumeId volume, uint64_t offset, uint64_t length) override;
   Task<Status> Flush() override;
+  // Nothing is ever bad. A position counts volumes.
+  Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
+  Task<Result<block::CheckReport>> Check() override;
   block::PoolInfo Info() const override;
   std::vector<block::VolumeInfo> Volumes() const override;
   std::vector<block::PointInfo> Points() const override;

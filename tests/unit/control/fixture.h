@@ -69,6 +69,23 @@ class FragilePool final : public block::Pool {
     }
     co_return co_await inner_.Flush();
   }
+  // A hundred positions of 10 ms each, with what MakeBad said in the middle.
+  Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override {
+    block::ScrubReport report;
+    report.position = options.from;
+    report.end = 100;
+    scrub_rate_ = options.bytes_per_second;
+    while (report.position < report.end && options.go_on(report)) {
+      co_await env_.loop().Sleep(std::chrono::milliseconds(10));
+      if (!scrub_error_.ok()) co_return scrub_error_;
+      ++scrubbed_;
+      if (++report.position != 50 || bad_.empty()) continue;
+      report.bad_blocks = bad_;
+      report.bad = bad_.size();
+    }
+    co_return report;
+  }
+  Task<Result<block::CheckReport>> Check() override { return inner_.Check(); }
   block::PoolInfo Info() const override { return inner_.Info(); }
   std::vector<block::VolumeInfo> Volumes() const override { return inner_.Volumes(); }
   std::vector<block::PointInfo> Points() const override { return inner_.Points(); }
@@ -76,6 +93,10 @@ class FragilePool final : public block::Pool {
   Result<block::PointInfo> Find(block::PointId point) const override { return inner_.Find(point); }
 
   uint64_t pieces() const { return pieces_; }
+  uint64_t scrubbed() const { return scrubbed_; }  // positions
+  uint64_t scrub_rate() const { return scrub_rate_; }
+  void MakeBad(std::vector<block::BadBlock> bad) { bad_ = std::move(bad); }
+  void FailScrub(Status error) { scrub_error_ = std::move(error); }
   void FailCopies(Status error) { copy_error_ = std::move(error); }
   // Called when a transaction is applied and before anybody knows.
   void AfterApply(std::function<void()> call) { after_apply_ = std::move(call); }
@@ -83,8 +104,9 @@ class FragilePool final : public block::Pool {
  private:
   test::MemoryPool inner_;
   sim::SimEnv& env_;
-  uint64_t pieces_ = 0;
-  Status copy_error_;
+  uint64_t pieces_ = 0, scrubbed_ = 0, scrub_rate_ = 0;
+  Status copy_error_, scrub_error_;
+  std::vector<block::BadBlock> bad_;
   std::function<void()> after_apply_;
 };
 
