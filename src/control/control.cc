@@ -48,6 +48,10 @@ Task<Result<PoolId>> Control::CreatePool(CreatePoolRequest request) { return imp
 Task<Result<PoolId>> Control::AddPool(std::string name, std::string path) {
   return impl_->AddPool(std::move(name), std::move(path));
 }
+Task<Result<JobId>> Control::ScrubPool(PoolId pool, uint64_t bytes_per_second) {
+  return impl_->ScrubPool(pool, bytes_per_second);
+}
+Task<Result<block::CheckReport>> Control::CheckPool(PoolId pool) { return impl_->CheckPool(pool); }
 Task<void> Control::RefreshUsage() { return impl_->RefreshUsage(); }
 
 std::vector<PoolView> Control::Pools() const {

@@ -67,6 +67,12 @@ class Control {
   // Reads sizes and use of pools and volumes afresh from the engines; the questions below answer what was last read.
   // Done by itself after every change.
   Task<void> RefreshUsage();
+  // A job that reads everything in the pool and compares it with its checksums, at most so fast (0: no limit). It ends
+  // in Exception with corrupted when blocks are bad, and names them; one that Lockstep's end interrupts, with
+  // cancelled. in-use: the pool is being scrubbed.
+  Task<Result<JobId>> ScrubPool(PoolId pool, uint64_t bytes_per_second);
+  // Holds the pool's counts and references against each other (block::Pool::Check).
+  Task<Result<block::CheckReport>> CheckPool(PoolId pool);
   std::vector<PoolView> Pools() const;            // by name
   Result<PoolView> Pool(PoolId pool) const;       // not-found
   Result<PoolView> PoolByName(std::string_view name) const;

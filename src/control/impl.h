@@ -1,9 +1,10 @@
 // Inside Control: its state, and the use cases by file. change.cc carries changes out (the intent protocol), startup.cc
-// settles what a crash left, exports.cc keeps the server in step, copying.cc drives background copies, rules.cc checks
-// the parameters of requests; volumes.cc, groups.cc, replicas.cc, modify.cc and jobs.cc are the use cases, views.cc
-// answers questions.
+// settles what a crash left, exports.cc keeps the server in step, copying.cc drives background copies, scrubbing.cc
+// scrubs, rules.cc checks the parameters of requests; volumes.cc, groups.cc, replicas.cc, modify.cc and jobs.cc are the
+// use cases, views.cc answers questions.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
@@ -27,6 +28,19 @@ struct OpenPool {
   block::PoolInfo info;               // as last read
 };
 
+// A scrub whose job has not ended.
+struct Scrubbing {
+  JobId job;
+  uint64_t bytes_per_second = 0;
+  uint64_t position = 0;  // where the next run begins
+  uint64_t bad = 0;       // found by the runs before
+  std::vector<block::BadBlock> bad_blocks;
+  bool running = false;  // a run is under way
+  uint16_t percent = 0;
+  bool storing = false;  // the percentage is on its way into the catalog
+  std::shared_ptr<std::atomic<bool>> stop;  // of the run; read on the data loop
+};
+
 class Control::Impl {
  public:
   Impl(Surroundings surroundings, std::unique_ptr<catalog::Catalog> catalog);
@@ -37,6 +51,8 @@ class Control::Impl {
 
   Task<Result<PoolId>> CreatePool(CreatePoolRequest request);
   Task<Result<PoolId>> AddPool(std::string name, std::string path);
+  Task<Result<JobId>> ScrubPool(PoolId pool, uint64_t bytes_per_second);
+  Task<Result<block::CheckReport>> CheckPool(PoolId pool);
   Task<void> RefreshUsage();
   PoolView ViewOf(const catalog::PoolRecord& record) const;
 
@@ -136,6 +152,16 @@ class Control::Impl {
   uint64_t CopiedOf(const catalog::RelationshipRecord& pair) const;
   catalog::RelationshipRecord Live(catalog::RelationshipRecord pair) const;
 
+  // ---- scrubbing.cc
+  void StartScrub(PoolId pool);
+  Task<void> RunScrub(PoolId pool);
+  void SeeScrub(PoolId pool, uint16_t percent);
+  Task<void> StoreScrub(PoolId pool, JobId job);
+  Task<void> EndScrub(PoolId pool, Result<block::ScrubReport> report);
+  Task<Status> ModifyScrub(catalog::JobRecord job, catalog::Operation operation);  // REQUIRES the mutex
+  Task<void> FailInterruptedScrubs();                                              // likewise
+  void StopScrubs();
+
   // ---- jobs.cc
   void ScheduleJobRemoval();
   Task<void> RemoveExpiredJobs();
@@ -156,6 +182,7 @@ class Control::Impl {
 
   ExportSet published_;
   std::map<RelationshipId, Progress> progress_;
+  std::map<PoolId, Scrubbing> scrubs_;
   std::set<PoolId> copying_;               // pools whose copy loop runs
   std::vector<io::Closure> copies_ended_;  // who waits for copying_ to become empty
   std::map<JobId, std::vector<io::Closure>> job_waiters_;

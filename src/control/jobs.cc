@@ -52,6 +52,7 @@ Task<Status> Control::Impl::ModifyJob(JobId id, Operation operation) {
     co_return InvalidState(fmt::format("job {} is {}, not suspended", found->name, catalog::Name(found->state)));
   }
   JobRecord job = *found;
+  if (job.kind == catalog::JobKind::kScrub) co_return co_await ModifyScrub(std::move(job), operation);
   replication::ModifySpec spec;
   spec.operation = operation;
   // Whoever cancels a copy knows that its targets stay incomplete.
@@ -102,13 +103,15 @@ Task<Result<JobRecord>> Control::Impl::WaitForJob(JobId id) {
   }
   if (job == nullptr) co_return NotFound("the job was deleted while it was waited for");
   if (stopping_ && !IsFinal(job->state)) {
-    co_return Status(Code::kUnavailable, "Lockstep is stopping; the job goes on when it has started again");
+    const bool anew = job->kind == catalog::JobKind::kScrub;
+    co_return Status(Code::kUnavailable, anew ? "Lockstep is stopping; start the scrub again when it has started"
+                                              : "Lockstep is stopping; the job goes on when it has started again");
   }
   co_return *job;
 }
 
 JobRecord Control::Impl::ViewOf(JobRecord job) const {
-  if (IsFinal(job.state)) return job;
+  if (IsFinal(job.state) || job.kind != catalog::JobKind::kCopy) return job;
   std::vector<catalog::RelationshipRecord> live;
   live.reserve(job.relationships.size());
   std::vector<const catalog::RelationshipRecord*> pairs;

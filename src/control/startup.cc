@@ -108,6 +108,7 @@ Task<Status> Control::Impl::Start() {
     co_await ReadUsage(record.id);
   }
   co_await SyncExports();
+  co_await FailInterruptedScrubs();
   ScheduleJobRemoval();
   KickCopies();
   co_return Status::Ok();
@@ -116,6 +117,7 @@ Task<Status> Control::Impl::Start() {
 Task<void> Control::Impl::Stop() {
   stopping_ = true;
   surroundings_.control_loop.Cancel(job_timer_);
+  StopScrubs();
   for (auto& [job, waiters] : std::exchange(job_waiters_, {})) {
     for (io::Closure& wake : waiters) surroundings_.control_loop.Post(std::move(wake));
   }

@@ -1,0 +1,249 @@
+// Scrubs and checks of pools. A scrub is a job: one at a time in each pool, suspended and resumed where it stands,
+// cancelled. Where it stands is kept in memory only: one that Lockstep's end interrupts has failed and is started anew.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "control/impl.h"
+
+namespace lockstep::control {
+
+using catalog::JobRecord;
+using catalog::JobState;
+using catalog::Operation;
+
+namespace {
+
+constexpr size_t kMostNamed = 10;  // bad blocks in a job's error
+
+uint16_t PercentOf(const block::ScrubReport& report) {
+  if (report.end == 0) return 0;
+  // 100 is kept for what is complete.
+  return static_cast<uint16_t>(std::min<double>(
+      99, 100.0 * static_cast<double>(report.position) / static_cast<double>(report.end)));
+}
+
+std::string NameOf(const Directory& directory, const block::BadBlock& bad) {
+  if (bad.layer == 0) return fmt::format("the log at device block {}", bad.device_block);
+  const catalog::VolumeRecord* volume = directory.Find(bad.volume);
+  const std::string whose = volume != nullptr      ? "volume " + volume->name
+                            : bad.volume.IsNil() ? fmt::format("layer {}, which only points show", bad.layer)
+                                                 : "volume " + bad.volume.ToString();
+  return fmt::format("block {} of {} at device block {}", bad.block, whose, bad.device_block);
+}
+
+std::string SentenceOf(const Directory& directory, const std::string& pool, const Scrubbing& scrub) {
+  std::string text = fmt::format("pool {} has {} bad block{}: ", pool, scrub.bad, scrub.bad == 1 ? "" : "s");
+  for (size_t i = 0; i < std::min(scrub.bad_blocks.size(), kMostNamed); ++i)
+    text += (i == 0 ? "" : "; ") + NameOf(directory, scrub.bad_blocks[i]);
+  if (scrub.bad > kMostNamed) text += "; the others are in the log";
+  return text + ". Write them anew, or restore their volumes";
+}
+
+}  // namespace
+
+Task<Result<block::CheckReport>> Control::Impl::CheckPool(PoolId id) {
+  LS_CO_RETURN_IF_ERROR(MayChange());
+  LS_CO_ASSIGN_OR_RETURN(std::shared_ptr<block::Pool> pool, UsablePool(id));
+  ++tasks_;
+  co_await surroundings_.data_loop.Switch();
+  Result<block::CheckReport> report = co_await pool->Check();
+  co_await surroundings_.control_loop.Switch();
+  pool.reset();
+  --tasks_;
+  EndBackground();
+  co_return report;
+}
+
+Task<Result<JobId>> Control::Impl::ScrubPool(PoolId id, uint64_t bytes_per_second) {
+  const auto guard = co_await changes_.Lock();
+  LS_CO_RETURN_IF_ERROR(MayChange());
+  LS_CO_RETURN_IF_ERROR(UsablePool(id).status());
+  const std::string& name = directory_.Find(id)->name;
+  if (const auto found = scrubs_.find(id); found != scrubs_.end())
+    co_return InUse(fmt::format("pool {} is being scrubbed already, by job {}; cancel that, or let it end", name,
+                                found->second.job.ToString()));
+  Draft draft = NewDraft();
+  JobRecord job;
+  job.id = draft.NewId<JobId>();
+  job.kind = catalog::JobKind::kScrub;
+  job.name = "scrubbing pool " + name;
+  job.method = "ScrubPool";
+  job.state = JobState::kRunning;
+  job.wait_for = catalog::CopyState::kNotApplicable;
+  job.submitted = job.started = job.state_changed = draft.now();
+  const JobId job_id = job.id;
+  draft.Put(std::move(job));
+  LS_CO_RETURN_IF_ERROR(co_await Carry(draft));
+  Scrubbing scrub;
+  scrub.job = job_id;
+  scrub.bytes_per_second = bytes_per_second;
+  scrubs_.emplace(id, std::move(scrub));
+  StartScrub(id);
+  co_return job_id;
+}
+
+void Control::Impl::StartScrub(PoolId id) {
+  Scrubbing& scrub = scrubs_.at(id);
+  scrub.running = true;
+  scrub.stop = std::make_shared<std::atomic<bool>>(false);
+  ++tasks_;
+  surroundings_.control_loop.Post([this, id] { Spawn(RunScrub(id)); });
+}
+
+Task<void> Control::Impl::RunScrub(PoolId id) {
+  Result<block::ScrubReport> report = Internal("not scrubbed");
+  {
+    Result<std::shared_ptr<block::Pool>> pool = UsablePool(id);
+    if (!pool.ok()) {
+      report = pool.status();
+    } else {
+      const Scrubbing& scrub = scrubs_.at(id);
+      block::ScrubOptions options;
+      options.from = scrub.position;
+      options.bytes_per_second = scrub.bytes_per_second;
+      // On the data loop.
+      options.go_on = [this, id, stop = scrub.stop, told = uint16_t{0}](const block::ScrubReport& r) mutable {
+        if (const uint16_t percent = PercentOf(r); std::exchange(told, percent) != percent)
+          surroundings_.control_loop.Post([this, id, percent] { SeeScrub(id, percent); });
+        return !stop->load();
+      };
+      co_await surroundings_.data_loop.Switch();
+      report = co_await (*pool)->Scrub(std::move(options));
+      co_await surroundings_.control_loop.Switch();
+      // What was posted for it from the data loop comes first.
+      co_await SuspendWith([this](auto resume) { surroundings_.control_loop.Post(std::move(resume)); });
+    }
+  }
+  co_await EndScrub(id, std::move(report));
+  --tasks_;
+  EndBackground();
+}
+
+void Control::Impl::SeeScrub(PoolId id, uint16_t percent) {
+  const auto found = scrubs_.find(id);
+  if (found == scrubs_.end()) return;
+  found->second.percent = percent;
+  if (std::exchange(found->second.storing, true)) return;
+  ++tasks_;
+  Spawn(StoreScrub(id, found->second.job));
+}
+
+// The job's record learns of the progress, and with it whoever watches the job.
+Task<void> Control::Impl::StoreScrub(PoolId id, JobId job_id) {
+  {
+    const auto guard = co_await changes_.Lock();
+    const auto found = scrubs_.find(id);
+    const JobRecord* job = directory_.Find(job_id);
+    const bool same = found != scrubs_.end() && found->second.job == job_id;
+    if (same) found->second.storing = false;
+    if (same && job != nullptr && !IsFinal(job->state) && MayChange().ok()) {
+      Draft draft = NewDraft();
+      JobRecord now = *job;
+      now.percent = found->second.percent;
+      draft.Put(std::move(now));
+      const Status stored = co_await Carry(draft);
+      if (!stored.ok()) surroundings_.log.Warn("the progress of a scrub cannot be stored: {}", stored.message());
+    }
+  }
+  --tasks_;
+  EndBackground();
+}
+
+// A run of it is over: everything has been read, it was asked to stop, or it could not go on.
+Task<void> Control::Impl::EndScrub(PoolId id, Result<block::ScrubReport> report) {
+  const auto guard = co_await changes_.Lock();
+  Scrubbing& scrub = scrubs_.at(id);
+  scrub.running = false;
+  const JobRecord* found = directory_.Find(scrub.job);
+  if (found == nullptr || IsFinal(found->state) || !failed_.ok()) {
+    scrubs_.erase(id);
+    co_return;
+  }
+  JobRecord job = *found;
+  if (report.ok()) {
+    scrub.position = report->position;
+    scrub.bad += report->bad;
+    scrub.bad_blocks.insert(scrub.bad_blocks.end(), report->bad_blocks.begin(), report->bad_blocks.end());
+    if (report->position < report->end) {
+      // Asked to stop. It may have been asked to go on again before it had stopped.
+      if (!stopping_ && job.state == JobState::kRunning) StartScrub(id);
+      co_return;
+    }
+  }
+  const std::string& pool = directory_.Find(id)->name;
+  Draft draft = NewDraft();
+  job.state_changed = draft.now();
+  job.state = JobState::kException;
+  if (!report.ok()) {
+    job.error_code = report.status().code();
+    job.error = fmt::format("pool {} cannot be scrubbed: {}", pool, report.status().message());
+  } else if (scrub.bad != 0) {
+    job.error_code = Code::kCorrupted;
+    job.error = SentenceOf(directory_, pool, scrub);
+  } else {
+    job.state = JobState::kCompleted;
+  }
+  if (report.ok()) job.percent = 100;
+  if (job.error.empty())
+    surroundings_.log.Info("pool {} has been scrubbed: nothing is bad", pool);
+  else
+    surroundings_.log.Error("{}", job.error);
+  draft.Put(std::move(job));
+  scrubs_.erase(id);
+  const Status stored = co_await Carry(draft);
+  if (!stored.ok()) surroundings_.log.Error("the end of a scrub cannot be stored: {}", stored.message());
+}
+
+Task<Status> Control::Impl::ModifyScrub(JobRecord job, Operation operation) {
+  const auto found =
+      std::find_if(scrubs_.begin(), scrubs_.end(), [&](const auto& s) { return s.second.job == job.id; });
+  if (found == scrubs_.end()) co_return InvalidState(fmt::format("job {} is ending", job.name));
+  const PoolId pool = found->first;
+  if (operation == Operation::kSuspend && job.state != JobState::kRunning)
+    co_return InvalidState(fmt::format("job {} is {}, not running", job.name, catalog::Name(job.state)));
+  Draft draft = NewDraft();
+  job.state_changed = draft.now();
+  job.state = operation == Operation::kAbort    ? JobState::kTerminated
+              : operation == Operation::kResume ? JobState::kRunning
+                                                : JobState::kSuspended;
+  if (operation == Operation::kAbort) {
+    job.error_code = Code::kCancelled;
+    job.error = "the job was cancelled";
+  }
+  draft.Put(std::move(job));
+  LS_CO_RETURN_IF_ERROR(co_await Carry(draft));
+  Scrubbing& scrub = scrubs_.at(pool);
+  if (operation == Operation::kResume) {
+    if (!scrub.running) StartScrub(pool);
+  } else if (scrub.running) {
+    scrub.stop->store(true);
+  } else if (operation == Operation::kAbort) {
+    scrubs_.erase(pool);
+  }
+  co_return Status();
+}
+
+Task<void> Control::Impl::FailInterruptedScrubs() {
+  Draft draft = NewDraft();
+  for (const auto& [id, found] : directory_.jobs()) {
+    if (found.kind != catalog::JobKind::kScrub || IsFinal(found.state)) continue;
+    JobRecord job = found;
+    job.state = JobState::kException;
+    job.state_changed = draft.now();
+    job.error_code = Code::kCancelled;
+    job.error = "Lockstep ended before the scrub had; start it again";
+    draft.Put(std::move(job));
+  }
+  const Status stored = co_await Carry(draft);
+  if (!stored.ok()) surroundings_.log.Error("the end of a scrub cannot be stored: {}", stored.message());
+}
+
+void Control::Impl::StopScrubs() {
+  for (auto& [id, scrub] : scrubs_) {
+    if (scrub.running) scrub.stop->store(true);
+  }
+}
+
+}  // namespace lockstep::control
