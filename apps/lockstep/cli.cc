@@ -77,6 +77,15 @@ bool Cli::Run(std::string_view method, const Json& params, const Show& show) {
   return true;
 }
 
+bool Cli::RunCheck(std::string_view method, const Json& params, const Show& show) {
+  Json result;
+  if (!Ask(method, params, nullptr, result)) return false;
+  Print(result, show);
+  if (result["problems"].empty()) return true;
+  exit_code_ = ExitCodeOf(CodeName(Code::kCorrupted));
+  return false;
+}
+
 bool Cli::FollowJob(const std::string& id, Json& job) {
   ProgressLine line;
   const auto on_event = [&line](const Json& params) { line.Update(ProgressText(params.value("job", Json::object()))); };

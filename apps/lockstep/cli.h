@@ -30,7 +30,9 @@ class Cli {
   // Asks the daemon, and prints the answer: as JSON if so asked, else what `show` makes of it. False, with the error
   // printed and the exit code set, when the daemon refused; the caller stops then.
   bool Run(std::string_view method, const Json& params, const Show& show);
-  // The same for what may start a job: with `wait`, goes on until the job has ended, with its progress on standard
+  // The same for an answer with a list of `problems`: the exit code says "corrupted" when there are any.
+  bool RunCheck(std::string_view method, const Json& params, const Show& show);
+  // As Run for what may start a job: with `wait`, goes on until the job has ended, with its progress on standard
   // error, and fails when it failed.
   bool RunJob(std::string_view method, const Json& params, bool wait, const Show& show);
   // Follows a job by its id and prints its last state.

@@ -27,6 +27,34 @@ void AddShow(CLI::App& family, Cli& cli, const std::string& kind, std::string (*
   command->callback([&cli, kind, name, show] { cli.Run(kind + ".show", {{kind, *name}}, show); });
 }
 
+void AddScrub(CLI::App& family, Cli& cli) {
+  CLI::App* command = AddCommand(family, "scrub", "Read everything in a pool and compare it with its checksums",
+                                 "  lockstep pool scrub main\n"
+                                 "  lockstep pool scrub main --rate 50M --no-wait");
+  struct Scrub {
+    std::string pool, rate;
+    bool no_wait = false;
+  };
+  auto scrub = std::make_shared<Scrub>();
+  command->add_option("pool", scrub->pool, "Name or id")->required();
+  command->add_option("--rate", scrub->rate, "Bytes to read per second at most; without it as fast as it goes")
+      ->check(CheckSize);
+  command->add_flag("--no-wait", scrub->no_wait, "Return when it has begun; it is a job");
+  command->callback([&cli, scrub] {
+    Json params = {{"pool", scrub->pool}};
+    if (!scrub->rate.empty()) params["rate"] = scrub->rate;
+    cli.RunJob("pool.scrub", params, !scrub->no_wait, ShowReplicaResult);
+  });
+}
+
+void AddCheck(CLI::App& family, Cli& cli) {
+  CLI::App* command = AddCommand(family, "check", "Hold a pool's index and counts against each other; reads no data",
+                                 "  lockstep pool check main");
+  auto name = std::make_shared<std::string>();
+  command->add_option("pool", *name, "Name or id")->required();
+  command->callback([&cli, name] { cli.RunCheck("pool.check", {{"pool", *name}}, ShowCheck); });
+}
+
 }  // namespace
 
 void AddPoolCommands(CLI::App& app, Cli& cli) {
@@ -60,6 +88,8 @@ void AddPoolCommands(CLI::App& app, Cli& cli) {
     cli.Run("pool.list", Json::object(), ShowPools);
   });
   AddShow(*pool, cli, "pool", ShowPool, "  lockstep pool show main");
+  AddScrub(*pool, cli);
+  AddCheck(*pool, cli);
 }
 
 void AddVolumeCommands(CLI::App& app, Cli& cli) {

@@ -138,6 +138,14 @@ std::string ShowPool(const Json& pool) {
                     {"created", Time(pool, "created")}});
 }
 
+std::string ShowCheck(const Json& report) {
+  std::string text = KeyValues({{"blocks shown", Text(report, "current_blocks")},
+                                {"blocks kept by points", Text(report, "history_blocks")},
+                                {"problems", fmt::format("{}", report["problems"].size())}});
+  for (const Json& problem : report["problems"]) text += problem.get<std::string>() + "\n";
+  return text;
+}
+
 std::string ShowVolumes(const Json& list) {
   Table table({"NAME", "POOL", ">SIZE", ">USED", "ROLE", "GROUPS", "EXPORTS", ">CLIENTS"});
   for (const Json& volume : list) {

@@ -67,6 +67,29 @@ Answer ShowPool(Context& context, Params params) {
   co_return Renderer(context.control).Pool(*view);
 }
 
+Answer ScrubPool(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string pool = fields.String("pool");
+  const uint64_t rate = fields.Size("rate", false);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, pool));
+  const auto job = co_await context.control.ScrubPool(view.record.id, rate);
+  if (!job.ok()) co_return job.status();
+  co_return Json{{"job", IdJson(job->uuid)}};
+}
+
+Answer CheckPool(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string pool = fields.String("pool");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, pool));
+  const auto report = co_await context.control.CheckPool(view.record.id);
+  if (!report.ok()) co_return report.status();
+  co_return Json{{"current_blocks", report->current},
+                 {"history_blocks", report->history},
+                 {"problems", report->problems}};
+}
+
 // ---- Volumes.
 
 Answer CreateVolumes(Context& context, Params params) {
@@ -202,7 +225,9 @@ Answer DeleteExport(Context& context, Params params) {
 
 std::span<const Method> PoolMethods() {
   static constexpr Method kMethods[] = {
-      {"pool.create", CreatePool}, {"pool.add", AddPool}, {"pool.list", ListPools}, {"pool.show", ShowPool}};
+      {"pool.create", CreatePool}, {"pool.add", AddPool},     {"pool.list", ListPools},
+      {"pool.show", ShowPool},     {"pool.scrub", ScrubPool}, {"pool.check", CheckPool},
+  };
   return kMethods;
 }
 

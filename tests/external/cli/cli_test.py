@@ -114,6 +114,19 @@ class Commands(Case):
         self.refuse(NOT_FOUND, "pool", "show", "other")
         self.refuse(USAGE, "pool", "create", "x", path, "--size", "10X")
 
+    def test_a_pool_is_scrubbed_and_checked(self):
+        scrubbed = self.do("pool", "scrub", "main")
+        self.assertEqual(scrubbed["job_ended"]["state"], "Completed")
+        self.assertEqual(scrubbed["job_ended"]["percent"], 100)
+        begun = self.do("pool", "scrub", "main", "--rate", "1M", "--no-wait")
+        self.assertEqual(self.do("job", "watch", begun["job"])["state"], "Completed")
+        report = self.do("pool", "check", "main")
+        self.assertEqual(report["problems"], [])
+        self.assertEqual(report["current_blocks"], 0)
+        self.refuse(NOT_FOUND, "pool", "scrub", "other")
+        self.refuse(NOT_FOUND, "pool", "check", "other")
+        self.refuse(USAGE, "pool", "scrub", "main", "--rate", "fast")
+
     def test_a_pool_is_not_made_over_somebodys_data(self):
         path = os.path.join(self.folder, "precious")
         with open(path, "wb") as f:
