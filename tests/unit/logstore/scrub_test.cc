@@ -24,6 +24,7 @@ class Scrubbing : public testing::Test {
     auto disk = env_.OpenDisk("disk", 0);
     ASSERT_TRUE(Await(logstore::Format(**disk, {env_.random().NextUuid()}, {.segment_size = 512 << 10})).ok());
     disk->reset();
+    env_.set_disk_timing({.max_delay = std::chrono::microseconds(200)});
     disk = env_.OpenDisk("disk", 0);
     auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
                                      {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log()}));
@@ -242,6 +243,7 @@ TEST_F(Scrubbing, BesideRandomWritesAndTheCleanerItFindsNothing) {
                            uint64_t& steps) -> Task<Status> {
     while (!end) {
       ScrubOptions options;
+      options.bytes_per_second = 16 << 20;  // slow enough that segments are cleaned and reused under its hands
       options.go_on = [&steps](const ScrubReport&) {
         ++steps;
         return true;
