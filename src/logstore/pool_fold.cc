@@ -97,6 +97,8 @@ Task<Status> LogPool::FoldNow(bool persist) {
   if (!checkpoint) co_return Status();
   blocks_since_checkpoint_ -= blocks;
   segments_.Checkpointed(plan.position.next, reads_->NewGeneration());
+  changes_.Forget(segments_.log_start());
+  structure_.ForgetOwnersBefore(segments_.log_start());
   co_return co_await FreeDying();
 }
 
