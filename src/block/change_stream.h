@@ -1,9 +1,9 @@
 // The ordered changes to a set of volumes, from a position of the pool's log on: what a replica follows. Engines that
 // keep a log offer it; from the others a replica gets points and Pool::Diff.
 //
-// A stream holds back the freeing of the log that it has not read yet, up to a budget of the engine. A reader that falls
-// further behind is told so once and for all (invalid-state); it then takes a point, brings itself up to it with
-// Pool::Diff, and opens a new stream at that point.
+// A stream holds back the freeing of the log that the follower has not confirmed yet, up to a budget of the engine, and
+// never so long that a pool would refuse writes for it. A follower that falls further behind is told so once and for
+// all (invalid-state); it then takes a point, brings itself up to it with Pool::Diff, and opens a new stream there.
 #pragma once
 
 #include <cstddef>
@@ -32,9 +32,9 @@ struct StreamHole {
   uint64_t offset = 0;  // bytes, multiple of kBlockSize
   uint64_t length = 0;
 };
-// A transaction that concerns one of the volumes: those of its changes, in order, that create, delete, resize or replace
-// the content of one of them, make one of them by cloning, or take a point that contains one. A point that is released
-// is not told: a follower keeps its own points for as long as it wants them.
+// A transaction that concerns one of the volumes: those of its changes, in order, that create, delete, resize or
+// replace the content of one of them, make one of them by cloning, or take a point that contains one. A point that is
+// released is not told: a follower keeps its own points for as long as it wants them.
 struct StreamStructure {
   SequenceNumber sequence = 0;
   TransactionId transaction;
@@ -63,10 +63,14 @@ class ChangeStream {
   // What comes next: completed writes only. Waits at the end of the log until something happens: `upto` or `durable`
   // has grown whenever it answers. Uses a bounded amount of memory however much there is to tell. One call at a time.
   //
-  // invalid-state: the stream fell behind the budget, or what it was to read had been given up when the pool was
+  // invalid-state: the follower fell behind the budget, or what it was to read had been given up when the pool was
   // opened: use Pool::Diff. cancelled: Close. corrupted: the log is damaged. These are final. io-error: reading failed;
   // the next call tries again, unless the pool has failed, which answers so when all that had completed was handed out.
   virtual Task<Result<ChangeBatch>> Next() = 0;
+
+  // Everything up to here is where the follower wants it, and it will not ask for it again: the log up to here may go.
+  // Ignored when it is less than what was confirmed before, or more than what was handed out.
+  virtual void Confirm(SequenceNumber upto) = 0;
 
   // Holds nothing back any more; a Next in flight answers cancelled, soon. Idempotent.
   virtual void Close() = 0;

@@ -96,11 +96,11 @@ class Pool {
   // Both points must be of this volume and no SetContent of it between them (not-supported: compare as a whole).
   virtual Task<Result<std::vector<Extent>>> Diff(VolumeId volume, PointId from, std::optional<PointId> to) = 0;
 
-  // The changes to `volumes`, entries `from` and later, in log order; see block/change_stream.h. To follow a point, begin
-  // at its position: the transaction that took it comes first, so that what it changed behind the point is not missed.
-  // A volume that does not exist (any more, or yet) may be named. invalid-state: the log does not reach back to `from`
-  // any more: use Diff. invalid-argument: `from` is beyond the next entry, or no volume is named. not-supported: the
-  // engine has no such log.
+  // The changes to `volumes`, entries `from` and later, in log order; see block/change_stream.h. To follow a point,
+  // begin at its position: the transaction that took it comes first, so that what it changed behind the point is not
+  // missed. A volume that does not exist (any more, or yet) may be named. invalid-state: the log does not reach back to
+  // `from` any more: use Diff. invalid-argument: `from` is beyond the next entry, or no volume is named.
+  // not-supported: the engine has no such log.
   virtual Result<std::unique_ptr<ChangeStream>> Changes(std::vector<VolumeId> volumes, SequenceNumber from);
 
   // Makes the volume's own what it still shares through its clone origin in [offset, offset + length): copies, never

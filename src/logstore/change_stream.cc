@@ -11,6 +11,7 @@ namespace lockstep::logstore {
 namespace {
 
 constexpr uint64_t kMarkStride = (1 << 20) / kBlockSize;
+constexpr size_t kPlacesKept = 64;  // in a checkpoint, 24 bytes each
 
 Status TooOld(const std::string& why) {
   return InvalidState(why + "; take a point, compare with Diff, and follow from that point");
@@ -34,6 +35,15 @@ void ChangeStreams::Progress() {
       stream->End(TooOld("the change stream fell too far behind and its part of the log was given up"));
     stream->Wake();
   }
+}
+
+std::vector<LogPosition> ChangeStreams::Places() const {
+  std::vector<LogPosition> places = marks_.Some(kPlacesKept);
+  for (const LogChangeStream* stream : streams_)
+    if (const auto place = stream->pin_ ? marks_.Before(*stream->pin_) : std::nullopt) places.push_back(*place);
+  std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.next < b.next; });
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  return places;
 }
 
 bool ChangeStreams::GiveUpSlowest(uint32_t least_gain) {
@@ -98,10 +108,13 @@ void LogChangeStream::Wake() {
   if (resume_) pool_.seams().loop.Post(std::exchange(resume_, {}));
 }
 
-void LogChangeStream::MovePin() {
-  if (!pin_) return;
+void LogChangeStream::Confirm(SequenceNumber upto) {
+  if (!pin_ || upto > told_upto_) return;
+  // Back to a place where a walk can begin, so that the follower can come back to what it has confirmed.
+  const std::optional<LogPosition> place = streams_.marks().Before(upto + 1);
+  if (!place || place->next <= *pin_) return;
   pool_.segments().Unpin(*pin_);
-  pin_ = reader_.position().next;
+  pin_ = place->next;
   pool_.segments().Pin(*pin_);
 }
 
@@ -138,7 +151,6 @@ Task<Result<block::ChangeBatch>> LogChangeStream::Walk() {
     const Result<std::optional<LogBatch>> batch = co_await reader_.Next();
     LS_CO_RETURN_IF_ERROR(ended_);
     if (!batch.ok() || !*batch) co_return Broken(batch.status());
-    MovePin();
     std::vector<block::StreamEvent> events;
     if (Status collected = Collect(**batch, events); !collected.ok()) {
       End(std::move(collected));

@@ -32,6 +32,10 @@ class ChangeStreams {
   void Replayed(const LogPosition& end, uint64_t blocks) { marks_.Advance(end, blocks); }
   // The writer has got on. Streams that wait go on; those that are too far behind end.
   void Progress();
+  // From a checkpoint: places before the beginning, where the log was in place then.
+  void Restore(const std::vector<LogPosition>& positions) { marks_.Restore(positions); }
+  // For a checkpoint: some places, and those that the streams need.
+  std::vector<LogPosition> Places() const;
   // Segments of the log have been freed.
   void Forget(SequenceNumber before) { marks_.Forget(before); }
 
@@ -58,6 +62,7 @@ class LogChangeStream final : public block::ChangeStream {
                   const LogPosition& start);
   ~LogChangeStream() override;
   Task<Result<block::ChangeBatch>> Next() override;
+  void Confirm(SequenceNumber upto) override;
   void Close() override { End(Cancelled("the change stream has been closed")); }
 
  private:
@@ -68,7 +73,6 @@ class LogChangeStream final : public block::ChangeStream {
   Task<Result<block::ChangeBatch>> Walk();
   // What a failed reading of a batch that has been written means.
   Status Broken(Status why);
-  void MovePin();
   // Nothing but positions to tell, and whether they have changed.
   bool Told() const;
   block::ChangeBatch Answer(std::vector<block::StreamEvent> events);

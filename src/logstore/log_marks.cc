@@ -12,6 +12,22 @@ void LogMarks::Begin(const LogPosition& position) {
   first_ = position.next;
 }
 
+void LogMarks::Restore(const std::vector<LogPosition>& positions) {
+  LS_ASSERT(marks_.size() == 1 && blocks_ == 0);
+  std::vector<Mark> all;
+  for (const LogPosition& p : positions)
+    if (p.next < first_ && (all.empty() || p.next > all.back().position.next)) all.push_back({p, 0});
+  all.push_back(marks_.front());
+  marks_ = std::move(all);
+}
+
+std::vector<LogPosition> LogMarks::Some(size_t most) const {
+  std::vector<LogPosition> some;
+  const size_t step = std::max<size_t>(1, marks_.size() / most);
+  for (size_t i = 0; i < marks_.size(); i += step) some.push_back(marks_[i].position);
+  return some;
+}
+
 bool LogMarks::Advance(const LogPosition& position, uint64_t blocks) {
   blocks_ += blocks;
   if (!marks_.empty() && blocks_ - marks_.back().blocks < stride_) return false;
@@ -29,7 +45,8 @@ void LogMarks::Thin() {
 
 void LogMarks::Forget(SequenceNumber before) {
   // The newest of those before may lie in a segment that is gone, too.
-  const auto kept = std::find_if(marks_.begin(), marks_.end(), [&](const Mark& m) { return m.position.next >= before; });
+  const auto kept =
+      std::find_if(marks_.begin(), marks_.end(), [&](const Mark& m) { return m.position.next >= before; });
   marks_.erase(marks_.begin(), kept);
 }
 

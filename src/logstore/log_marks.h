@@ -17,6 +17,11 @@ class LogMarks {
 
   // The first mark, from recovery. REQUIRES: called once, before everything else.
   void Begin(const LogPosition& position);
+  // Older ones, ascending: the log was in place there when they were written down. REQUIRES: after Begin, before
+  // everything else.
+  void Restore(const std::vector<LogPosition>& positions);
+  // Some of them, evenly apart: about `most`.
+  std::vector<LogPosition> Some(size_t most) const;
   // The log has grown by so many blocks and goes on at `position`. Whether that made a mark.
   bool Advance(const LogPosition& position, uint64_t blocks);
   // The log before this entry is gone.
@@ -25,15 +30,15 @@ class LogMarks {
   // The newest mark from which a walk meets entry `from`; nullopt when all are newer.
   std::optional<LogPosition> Before(SequenceNumber from) const;
   // Blocks that the log has grown by since entry `from`, to within a stride, never too few; of what lies before the
-  // first mark nothing is counted.
+  // beginning nothing is counted.
   uint64_t BlocksSince(SequenceNumber from) const;
-  SequenceNumber first() const { return first_; }  // of the marks that there were in the beginning
+  SequenceNumber first() const { return first_; }  // where it began
   size_t size() const { return marks_.size(); }
 
  private:
   struct Mark {
     LogPosition position;
-    uint64_t blocks = 0;  // of the log before it, counted from the first mark
+    uint64_t blocks = 0;  // of the log before it, counted from the beginning
   };
   const Mark* Find(SequenceNumber from) const;
   void Thin();

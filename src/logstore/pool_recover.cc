@@ -166,6 +166,7 @@ Task<Status> LogPool::Recover() {
     segments_.RestoreLogStart((*checkpoint)->log_start);
   }
   changes_.Begin(from);
+  if (*checkpoint) changes_.Restore((*checkpoint)->places);
   replaying_ = true;
   const Status replayed = co_await Replay(from);
   replaying_ = false;

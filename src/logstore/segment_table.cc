@@ -28,6 +28,8 @@ void SegmentTable::Open(uint32_t segment) {
   if (state_[segment] == State::kFree) --free_;
   empty_.erase(segment);
   state_[segment] = State::kOpen;
+  // Go on from the end of the log: what comes round last is what it wrote last, which a follower may still want.
+  cursor_ = segment;
 }
 
 uint32_t SegmentTable::Take() {

@@ -18,6 +18,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/codec.h"
 #include "block/pool.h"
 #include "logstore/format.h"
 
@@ -127,6 +128,7 @@ class Structure {
   void Do(const block::ReleasePoint& c, SequenceNumber at);
   void Do(const block::Clone& c, SequenceNumber at);
   void Do(const block::SetContent& c, SequenceNumber at);
+  bool DecodeOwners(Decoder& d, uint8_t version);
   LayerId NewLayer(LayerId parent, SequenceNumber parent_at);
   void Retain(LayerId layer, SequenceNumber at);
   // `now`: the entry that does it.

@@ -192,6 +192,21 @@ std::string Structure::Encode() const {
   return out;
 }
 
+bool Structure::DecodeOwners(Decoder& d, uint8_t version) {
+  owners_known_from_ = version < 3 ? kNow : d.Little<uint64_t>();
+  for (uint32_t n = version < 3 ? 0 : GetCount(d, 28); n > 0; --n) {
+    const LayerId id = d.Little<uint32_t>();
+    LayerOwner owner;
+    Get(d, owner.volume);
+    owner.until = d.Little<uint64_t>();
+    if (!owners_.emplace(id, owner).second) return false;
+    ended_.push_back(id);
+  }
+  for (const auto& [id, v] : volumes_)
+    if (!owners_.emplace(v.top, LayerOwner{id}).second) return false;
+  return true;
+}
+
 Result<Structure> Structure::Decode(std::string_view bytes) {
   Decoder d(bytes);
   Structure s;
@@ -247,17 +262,7 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
     f.upto = d.Little<uint64_t>();
     s.forgotten_.push_back(f);
   }
-  s.owners_known_from_ = version < 3 ? kNow : d.Little<uint64_t>();
-  for (uint32_t n = version < 3 ? 0 : GetCount(d, 28); n > 0; --n) {
-    const LayerId id = d.Little<uint32_t>();
-    LayerOwner owner;
-    Get(d, owner.volume);
-    owner.until = d.Little<uint64_t>();
-    if (!s.owners_.emplace(id, owner).second) return bad;
-    s.ended_.push_back(id);
-  }
-  for (const auto& [id, v] : s.volumes_)
-    if (!s.owners_.emplace(v.top, LayerOwner{id}).second) return bad;
+  if (!s.DecodeOwners(d, version)) return bad;
   if (!d.ok() || d.remaining() != 0) return bad;
   for (const auto& [id, l] : s.layers_) {
     if (l.parent == kNoLayer) continue;

@@ -37,6 +37,8 @@ class MemoryStream final : public ChangeStream {
     co_return batch;
   }
 
+  void Confirm(SequenceNumber) override {}  // the budget is kept in any case
+
   void Close() override {
     closed_ = true;
     for (auto& go_on : std::exchange(s_->log.waiting, {})) loop_.Post(std::move(go_on));

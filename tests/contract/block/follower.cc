@@ -47,6 +47,7 @@ void Follower::Take(const ChangeBatch& batch) {
   }
   upto_ = batch.upto;
   durable_ = batch.durable;
+  stream_->Confirm(upto_);
 }
 
 void Follower::Do(const StreamWrite& write) {
