@@ -168,6 +168,35 @@ TEST_P(BlockContract, AFollowerThatIsTooSlowIsToldAndGoesOnFromANewPoint) {
   another.Compare();
 }
 
+// Copying up and replacing the content meet at every moment: copies that come too late belong to nobody.
+TEST_P(BlockContract, AStreamTellsNoCopiesForContentThatHasBeenReplaced) {
+  const VolumeId source = Create();
+  ASSERT_TRUE(Write(*Open(source), 0, kVolumeBlocks, 1).ok());
+  const PointId ones = Take({source});
+  ASSERT_TRUE(Write(*Open(source), 0, kVolumeBlocks, 2).ok());
+  const PointId twos = Take({source});
+  const VolumeId clone = CloneOf(ones, source);
+  const PointId base = Take({source, clone});
+  Follower follower(*this, {source, clone}, base);
+  follower.points()[ones][source] = follower.points()[twos][source] = {};
+  for (const auto& [point, tag] : {std::pair(ones, 1), std::pair(twos, 2)}) {
+    follower.points()[point][source].resize(kVolumeBlocks * kBlock);
+    Paint(follower.points()[point][source], 0, static_cast<uint64_t>(tag));
+  }
+  ASSERT_TRUE(follower.Open().ok());
+  for (int moment = 0; moment < 60; ++moment) {
+    std::optional<Result<uint64_t>> copied;
+    Spawn(pool_->CopyUp(clone, 0, kVolumeBlocks * kBlock), [&](Result<uint64_t> r) { copied.emplace(std::move(r)); });
+    int turns = 0;
+    factory_->RunUntil([&] { return turns++ >= moment; });
+    ASSERT_TRUE(Apply({SetContent{clone, moment % 2 ? ones : twos, source}}).ok());
+    ASSERT_TRUE(factory_->RunUntil([&copied] { return copied.has_value(); }));
+    follower.CatchUp();
+    follower.Compare();
+    ASSERT_FALSE(HasFailure()) << "moment " << moment;
+  }
+}
+
 // Three volumes that are followed and one that is not, through everything that can happen to them.
 class FollowedHistory {
  public:

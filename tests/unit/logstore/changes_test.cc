@@ -18,8 +18,8 @@ namespace {
 using block::kBlockSize;
 using block::SequenceNumber;
 
-constexpr uint64_t kBlocks = 64;
-constexpr uint64_t kSegment = 256 << 10;
+constexpr uint64_t kFollowedBlocks = 64;
+constexpr uint64_t kSegmentBytes = 256 << 10;
 
 // One volume, and a copy of it that follows. A block holds one number throughout.
 class Changes : public testing::Test {
@@ -30,18 +30,19 @@ class Changes : public testing::Test {
         seed, seed % 2 ? sim::SimLoop::Order::kAsPosted : sim::SimLoop::Order::kShuffled);
     env_->set_disk_timing({.shuffled = seed % 2 == 0});
     random_ = sim::SimRandom(seed);
-    media_ = &env_->AddDisk("disk", (1 << 20) + segments * kSegment);
+    media_ = &env_->AddDisk("disk", (1 << 20) + segments * kSegmentBytes);
     options_ = logstore::Options::Tiny();
     options_.change_budget_bytes = budget;
     {
       auto disk = env_->OpenDisk("disk", 0);
-      ASSERT_TRUE(Await(logstore::Format(**disk, {env_->random().NextUuid()}, {.segment_size = kSegment})).ok());
+      ASSERT_TRUE(Await(logstore::Format(**disk, {env_->random().NextUuid()}, {.segment_size = kSegmentBytes})).ok());
     }
     ASSERT_TRUE(Open().ok());
     volume_ = {env_->random().NextUuid()};
     base_ = {env_->random().NextUuid()};
-    ASSERT_TRUE(Apply({block::CreateVolume{volume_, kBlocks * kBlockSize}, block::TakePoint{base_, {volume_}}}).ok());
-    copy_.assign(kBlocks, 0);
+    const block::CreateVolume create{volume_, kFollowedBlocks * kBlockSize};
+    ASSERT_TRUE(Apply({create, block::TakePoint{base_, {volume_}}}).ok());
+    copy_.assign(kFollowedBlocks, 0);
     upto_ = durable_ = pool_->Find(base_)->position - 1;
     told_ = upto_;
     beyond_.clear();
@@ -100,18 +101,19 @@ class Changes : public testing::Test {
     return Run(r);
   }
   Status WriteSome() {
-    const uint64_t first = random_.Below(kBlocks), count = 1 + random_.Below(std::min<uint64_t>(8, kBlocks - first));
+    const uint64_t first = random_.Below(kFollowedBlocks);
+    const uint64_t count = 1 + random_.Below(std::min<uint64_t>(8, kFollowedBlocks - first));
     return Write(first, count, random_.OneIn(10) ? 0 : ++tag_);
   }
   std::vector<uint32_t> Content() {
-    AlignedMemory memory(kBlocks * kBlockSize);
+    AlignedMemory memory(kFollowedBlocks * kBlockSize);
     const io::Buffer buffer = memory.buffer();
     block::Request r;
     r.length = memory.size();
     r.buffers = {&buffer, 1};
     EXPECT_TRUE(Run(r).ok());
-    std::vector<uint32_t> tags(kBlocks);
-    for (uint64_t b = 0; b < kBlocks; ++b) std::memcpy(&tags[b], memory.data() + b * kBlockSize, 4);
+    std::vector<uint32_t> tags(kFollowedBlocks);
+    for (uint64_t b = 0; b < kFollowedBlocks; ++b) std::memcpy(&tags[b], memory.data() + b * kBlockSize, 4);
     return tags;
   }
 
@@ -199,11 +201,11 @@ TEST_F(Changes, WhatAStreamHoldsBackComesBackWhenItIsClosed) {
   Start(1, 40, 100 << 20);  // up to a quarter of the pool, then
   ASSERT_TRUE(Follow().ok());
   ASSERT_TRUE(Apply({block::ReleasePoint{base_}}).ok());
-  ASSERT_TRUE(Write(0, kBlocks, 1).ok());
+  ASSERT_TRUE(Write(0, kFollowedBlocks, 1).ok());
   ASSERT_TRUE(Await(pool_->Flush()).ok());
   // Five segments' worth is overwritten, but nothing of it is freed.
   for (uint32_t i = 0; i < 5; ++i) {
-    ASSERT_TRUE(Write(0, kBlocks - 1, 2 + i).ok());
+    ASSERT_TRUE(Write(0, kFollowedBlocks - 1, 2 + i).ok());
     ASSERT_TRUE(Await(pool_->Flush()).ok());
   }
   const auto settle = [this] {
@@ -215,7 +217,7 @@ TEST_F(Changes, WhatAStreamHoldsBackComesBackWhenItIsClosed) {
   const uint64_t held = pool_->Info().free;
   stream_->Close();
   settle();
-  EXPECT_GE(pool_->Info().free, held + 3 * kSegment);
+  EXPECT_GE(pool_->Info().free, held + 3 * kSegmentBytes);
   EXPECT_EQ(Pull().code(), Code::kCancelled);
   const auto report = Await(logstore::Check(*pool_));
   ASSERT_TRUE(report.ok());
@@ -237,20 +239,25 @@ TEST_F(Changes, AFollowerThatSleepsNeverFillsThePool) {
 }
 
 TEST_F(Changes, InAFullPoolTheFollowerLetsGoBeforeWritesAreRefused) {
-  // 12 segments of 63 blocks. Another volume takes so much that what is left for the log is less than the budget, a
+  // 24 segments of 64 blocks. Another volume takes so much that what is left for the log is less than the budget, a
   // quarter of the pool.
-  Start(3, 12, 100 << 20);
+  Start(3, 24, 100 << 20);
   const block::VolumeId ballast{env_->random().NextUuid()};
-  ASSERT_TRUE(Apply({block::CreateVolume{ballast, 280 * kBlockSize}, block::ReleasePoint{base_}}).ok());
+  ASSERT_TRUE(Apply({block::CreateVolume{ballast, 868 * kBlockSize}, block::ReleasePoint{base_}}).ok());
   const block::VolumeId followed = std::exchange(volume_, ballast);
-  for (uint64_t b = 0; b < 280; b += 28) ASSERT_TRUE(Write(b, 28, 7).ok());
+  for (uint64_t b = 0; b < 868; b += 28) ASSERT_TRUE(Write(b, 28, 7).ok());
   volume_ = followed;
   ASSERT_TRUE(Await(pool_->Flush()).ok());
-  upto_ = pool_->Info().last;
-  ASSERT_TRUE(Follow().ok());
-  for (int i = 0; i < 400; ++i) {
-    const Status written = WriteSome();
-    ASSERT_TRUE(written.ok()) << "write " << i << ": " << written.ToString();
+  for (const bool followed_by_somebody : {false, true}) {
+    SCOPED_TRACE(followed_by_somebody);
+    upto_ = pool_->Info().last;
+    if (followed_by_somebody) {
+      ASSERT_TRUE(Follow().ok());
+    }
+    for (int i = 0; i < 400; ++i) {
+      const Status written = WriteSome();
+      ASSERT_TRUE(written.ok()) << "write " << i << ": " << written.ToString();
+    }
   }
   EXPECT_EQ(Pull().code(), Code::kInvalidState);
 }
