@@ -68,10 +68,12 @@ struct Transaction {
   std::vector<Change> changes;  // in order; a later one sees what an earlier one did; at most 50,000 objects in all
 };
 
+class ChangeStream;
+
 // One owner loop. All methods may be called at any time; answers come on the loop.
 class Pool {
  public:
-  // REQUIRES: no request, task or opened volume of it is alive, and Close has ended.
+  // REQUIRES: no request, task, opened volume or change stream of it is alive, and Close has ended.
   virtual ~Pool() = default;
   // Stops background work and waits for what is in flight; afterwards only destruction. Needs no flush and makes
   // nothing durable: opening again recovers either way. REQUIRES: no request or task of the caller is in flight.
@@ -94,6 +96,13 @@ class Pool {
   // Extents of `volume` that may differ between two points (or between a point and now), at the cost of what changed.
   // Both points must be of this volume and no SetContent of it between them (not-supported: compare as a whole).
   virtual Task<Result<std::vector<Extent>>> Diff(VolumeId volume, PointId from, std::optional<PointId> to) = 0;
+
+  // The changes to `volumes`, entries `from` and later, in log order; see block/change_stream.h. To follow a point,
+  // begin at its position: the transaction that took it comes first, so that what it changed behind the point is not
+  // missed. A volume that does not exist (any more, or yet) may be named. invalid-state: the log does not reach back to
+  // `from` any more: use Diff. invalid-argument: `from` is beyond the next entry, or no volume is named.
+  // not-supported: the engine has no such log.
+  virtual Result<std::unique_ptr<ChangeStream>> Changes(std::vector<VolumeId> volumes, SequenceNumber from);
 
   // Makes the volume's own what it still shares through its clone origin in [offset, offset + length): copies, never
   // over anything that was written to the volume itself, while I/O goes on. Answers the number of bytes copied.

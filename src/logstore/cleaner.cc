@@ -116,6 +116,11 @@ Task<void> Cleaner::Run() {
       idle_rounds = 0;
     }
     go_on = useful.ok() && *useful && ++idle_rounds <= kMostIdleRounds;
+    // Before writes are refused, a follower that holds back what could be freed has to let go.
+    if (!go_on && useful.ok() && Urgent() && pool_.changes().GiveUpSlowest(least_gain_)) {
+      idle_rounds = 0;
+      go_on = true;
+    }
     if (go_on && SoonFree() != before) Answer(Status());
     if (go_on && !Urgent()) co_await pool_.seams().loop.Sleep(kPause);
   }

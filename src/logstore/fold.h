@@ -23,6 +23,7 @@ struct FoldPlan {
   const SegmentTable* segments = nullptr;  // live counts as of the last fold
   LogPosition position;                    // behind the last entry of the overlay
   std::string structure;                   // empty when it has not changed since the last fold
+  std::vector<LogPosition> places;         // Checkpoint::places
 };
 
 struct FoldResult {

@@ -351,6 +351,21 @@ Result<std::vector<SegmentCount>> Index::Segments() const {
   return counts;
 }
 
+namespace {
+void PutLogPosition(Encoder& e, const LogPosition& p) {
+  e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);
+}
+LogPosition GetLogPosition(Decoder& d) {
+  LogPosition p;
+  p.segment = d.Little<uint32_t>();
+  p.block = d.Little<uint32_t>();
+  p.next_segment = d.Little<uint32_t>();
+  p.previous_crc = d.Little<uint32_t>();
+  p.next = d.Little<uint64_t>();
+  return p;
+}
+}  // namespace
+
 Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   std::string position, structure;
   auto s = rep_->db->Get(rocksdb::ReadOptions(), kPositionKey, &position);
@@ -360,12 +375,9 @@ Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   Decoder d(position);
   Checkpoint c;
   d.Bytes(c.pool.uuid.bytes);
-  c.position.segment = d.Little<uint32_t>();
-  c.position.block = d.Little<uint32_t>();
-  c.position.next_segment = d.Little<uint32_t>();
-  c.position.previous_crc = d.Little<uint32_t>();
-  c.position.next = d.Little<uint64_t>();
+  c.position = GetLogPosition(d);
   c.log_start = d.Little<uint64_t>();
+  while (d.ok() && d.remaining() != 0) c.places.push_back(GetLogPosition(d));
   if (!d.ok()) return Corrupted("the index's checkpoint is damaged; rebuild the index from the log");
   c.structure = std::move(structure);
   return std::optional(std::move(c));
@@ -416,16 +428,13 @@ void Index::Batch::DropLayer(LayerId layer) {
   }
 }
 void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
-                                 SequenceNumber log_start) {
+                                 SequenceNumber log_start, const std::vector<LogPosition>& places) {
   std::string value;
-  Encoder(value)
-      .Bytes(pool.uuid.bytes)
-      .Little(position.segment)
-      .Little(position.block)
-      .Little(position.next_segment)
-      .Little(position.previous_crc)
-      .Little(position.next)
-      .Little(log_start);
+  Encoder e(value);
+  e.Bytes(pool.uuid.bytes);
+  PutLogPosition(e, position);
+  e.Little(log_start);
+  for (const LogPosition& place : places) PutLogPosition(e, place);
   rep_->batch.Put(kPositionKey, value);
   if (!structure.empty()) rep_->batch.Put(kStructureKey, rocksdb::Slice(structure.data(), structure.size()));
 }

@@ -45,6 +45,7 @@ struct Checkpoint {
   LogPosition position;   // everything before it is folded
   std::string structure;  // Structure::Encode
   SequenceNumber log_start = 1;  // SegmentTable::log_start
+  std::vector<LogPosition> places;  // before `position`, where a walk along the log can begin
 };
 
 // A replaced version, and the write that replaced it.
@@ -115,7 +116,7 @@ class Index {
     void DropLayer(LayerId layer);
     // `structure` may be empty: the one written before still holds.
     void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
-                       SequenceNumber log_start);
+                       SequenceNumber log_start, const std::vector<LogPosition>& places);
 
    private:
     friend class Index;

@@ -39,7 +39,8 @@ Task<Result<std::span<const std::byte>>> LogReader::Read(uint32_t segment, uint3
     return std::span<const std::byte>(w.memory + size_t{block - w.block} * kBlockSize, size_t{count} * kBlockSize);
   };
   if (w.segment == segment && w.count != 0 && block >= w.block && block + count <= w.block + w.count) co_return view();
-  const uint32_t ahead = depth_ == Depth::kVerifyData ? kWindowBlocks : count;
+  uint32_t ahead = depth_ == Depth::kVerifyData ? kWindowBlocks : count;
+  if (end_ && end_->segment == segment) ahead = std::min(ahead, end_->block > block ? end_->block - block : count);
   w.segment = segment;
   w.block = block;
   w.count = std::min(std::max(count, ahead), segment_blocks_ - block);

@@ -31,6 +31,8 @@ class LogReader {
   // missing had once been durable).
   Task<Result<std::optional<LogBatch>>> Next();
   const LogPosition& position() const { return position_; }
+  // While the log is being written: reads nothing ahead from behind `end`, where it may not have been written yet.
+  void LimitReadAhead(const LogPosition& end) { end_ = end; }
 
  private:
   // The batch at a place, if it continues the chain there.
@@ -45,6 +47,7 @@ class LogReader {
   const uint32_t segment_blocks_;
   const Depth depth_;
   LogPosition position_;
+  std::optional<LogPosition> end_;
 
   struct Window;
   std::unique_ptr<Window> window_;

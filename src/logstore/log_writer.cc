@@ -251,6 +251,11 @@ void LogWriter::FinishInOrder() {
     spare_.push_back(std::move(batch));
   }
   ReleaseSettled();
+  Progress();
+}
+
+void LogWriter::Progress() {
+  if (progress_) progress_();
 }
 
 void LogWriter::Finish(Batch& batch) {
@@ -258,6 +263,7 @@ void LogWriter::Finish(Batch& batch) {
   if (ok) {
     completed_ = batch.end.next - 1;
     completed_position_ = batch.end;
+    completed_blocks_ += batch.header.total_blocks();
   }
   uint64_t location = device_block(batch.begin) + batch.header.header_blocks();
   const uint32_t* crcs = batch.header.block_crcs.data();
@@ -289,6 +295,7 @@ void LogWriter::FailQueue() {
   }
   tail_ = nullptr;
   ReleaseSettled();
+  Progress();
 }
 
 void LogWriter::Sync(std::move_only_function<void(Status)> done) {
@@ -320,6 +327,7 @@ void LogWriter::OnSynced(const Status& status) {
   sync_running_ = false;
   const Status outcome = failure_;
   if (!sync_waiting_.empty()) StartSync();
+  Progress();
   for (auto& done : served) done(outcome);
 }
 

@@ -69,6 +69,9 @@ class LogWriter {
   void Pause() { paused_ = true; }
   void Resume();
 
+  // Called, on the loop, when entries have completed, when some have become durable, and when the writer has failed.
+  void OnProgress(std::function<void()> progress) { progress_ = std::move(progress); }
+
   // Refuses everything from now on.
   void Fail(Status why);
   const Status& failure() const { return failure_; }
@@ -85,6 +88,7 @@ class LogWriter {
   uint32_t max_entry_blocks() const { return max_entry_blocks_; }              // of one kWrite entry
   uint32_t max_transaction_blocks() const { return max_transaction_blocks_; }  // of one kTransaction entry
   uint64_t batches() const { return batches_; }
+  uint64_t completed_blocks() const { return completed_blocks_; }  // of the device, headers included
   // Free segments that what is queued may need; nobody else takes those.
   uint64_t promised_segments() const;
   uint32_t head_segment() const { return position_.segment; }
@@ -116,6 +120,7 @@ class LogWriter {
   void StartSync();
   void OnSynced(const Status& status);
   void ReleaseSettled();
+  void Progress();
 
   io::Loop& loop_;
   io::Disk& disk_;
@@ -139,7 +144,8 @@ class LogWriter {
   uint64_t queued_blocks_ = 0;                    // what the queue may take at most, headers included
   std::deque<std::unique_ptr<Batch>> in_flight_;  // oldest first
   std::vector<std::unique_ptr<Batch>> spare_;
-  uint64_t batches_ = 0;
+  uint64_t batches_ = 0, completed_blocks_ = 0;
+  std::function<void()> progress_;
 
   io::DiskRequest sync_request_;
   bool sync_running_ = false;

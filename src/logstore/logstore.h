@@ -40,6 +40,9 @@ struct Options {
   // Log written between two checkpoints: what has to be replayed at most after a crash, and about three times as much
   // while a checkpoint is being made.
   uint64_t checkpoint_bytes = 256 << 20;
+  // Log that a change stream may hold back: one that falls further behind ends with "too old". Never more than a
+  // quarter of the pool.
+  uint64_t change_budget_bytes = uint64_t{1} << 30;
   // Records of deleted volumes and released points that one fold forgets at most.
   size_t sweep_records = 64 << 10;
   // Percent of the pool in use at which a warning is logged; none unless somebody says so.

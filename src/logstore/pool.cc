@@ -42,6 +42,8 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       reads_(std::make_unique<ReadPath>(*this)),
       writes_(std::make_unique<WritePath>(*this)),
       cleaner_(std::make_unique<Cleaner>(*this, *disk_, superblock, segments_)),
+      changes_(*this, superblock.segment_blocks(),
+               std::min(options.change_budget_bytes, superblock.segment_size * superblock.segment_count / 4)),
       structure_turn_(seams.loop),
       fold_turn_(seams.loop),
       copy_turn_(seams.loop),
@@ -142,6 +144,11 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
   for (const block::Change& change : transaction.changes)
     if (const auto* take = std::get_if<block::TakePoint>(&change)) structure_.SetLogPosition(take->point, batch);
   co_return co_await SyncNow();
+}
+
+Result<std::unique_ptr<block::ChangeStream>> LogPool::Changes(std::vector<block::VolumeId> volumes,
+                                                              SequenceNumber from) {
+  return changes_.Open(std::move(volumes), from);
 }
 
 Result<std::shared_ptr<block::Volume>> LogPool::OpenVolume(block::VolumeId volume) {

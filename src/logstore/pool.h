@@ -13,6 +13,7 @@
 #include "io/async_mutex.h"
 #include "logstore/bad_blocks.h"
 #include "logstore/block_map.h"
+#include "logstore/change_stream.h"
 #include "logstore/cleaner.h"
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
@@ -45,6 +46,8 @@ class LogPool final : public block::Pool {
   Result<std::shared_ptr<block::Volume>> OpenPoint(block::PointId point, block::VolumeId volume) override;
   Task<Result<std::vector<block::Extent>>> Diff(block::VolumeId volume, block::PointId from,
                                                 std::optional<block::PointId> to) override;
+  Result<std::unique_ptr<block::ChangeStream>> Changes(std::vector<block::VolumeId> volumes,
+                                                       SequenceNumber from) override;
   Task<Result<uint64_t>> CopyUp(block::VolumeId volume, uint64_t offset, uint64_t length) override;
   Task<Status> Flush() override;
   Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
@@ -61,6 +64,8 @@ class LogPool final : public block::Pool {
   LogWriter& writer() { return writer_; }
   SegmentTable& segments() { return segments_; }
   Cleaner& cleaner() { return *cleaner_; }
+  ChangeStreams& changes() { return changes_; }
+  const Superblock& superblock() const { return superblock_; }
   io::Disk& disk() { return *disk_; }
   ReadPath& reads() { return *reads_; }
   WritePath& writes() { return *writes_; }
@@ -123,6 +128,7 @@ class LogPool final : public block::Pool {
   std::unique_ptr<ReadPath> reads_;
   std::unique_ptr<WritePath> writes_;
   std::unique_ptr<Cleaner> cleaner_;
+  ChangeStreams changes_;
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
   io::AsyncMutex fold_turn_;                // folds and moves, one at a time

@@ -32,6 +32,7 @@ FoldPlan LogPool::PlanFold() {
   plan.segments = &segments_;
   plan.sweep_limit = options_.sweep_records;
   plan.position = replaying_ ? replay_position_ : writer_.completed_position();
+  plan.places = changes_.Places();
   // Layers that died, unless a read that began before still looks through them.
   if (!reads_->AnyBefore(drop_generation_)) plan.sweep = {structure_.dropped(), structure_.forgotten()};
   const auto add = [&](LayerId id) {
@@ -98,6 +99,8 @@ Task<Status> LogPool::FoldNow(bool persist) {
   if (!checkpoint) co_return Status();
   blocks_since_checkpoint_ -= blocks;
   segments_.Checkpointed(plan.position.next, reads_->NewGeneration());
+  changes_.Forget(segments_.log_start());
+  structure_.ForgetOwnersBefore(segments_.log_start());
   co_return co_await FreeDying();
 }
 

@@ -48,6 +48,7 @@ Options Options::Tiny() {
   o.fold_weight = 24;
   o.checkpoint_bytes = 256 << 10;
   o.sweep_records = 40;
+  o.change_budget_bytes = 2 << 20;
   return o;
 }
 
@@ -161,13 +162,17 @@ Task<Status> LogPool::Recover() {
     for (const auto& [layer, blocks] : *used) structure_.AddUsedBlocks(layer, static_cast<int64_t>(blocks));
     structure_folded_ = structure_.version();
     from = (*checkpoint)->position;
+    structure_.RestoreOwners(from.next);
     segments_.RestoreLogStart((*checkpoint)->log_start);
   }
+  changes_.Begin(from);
+  if (*checkpoint) changes_.Restore((*checkpoint)->places);
   replaying_ = true;
   const Status replayed = co_await Replay(from);
   replaying_ = false;
   LS_CO_RETURN_IF_ERROR(replayed);
   writer_.Start(replay_position_, seams_.random.Next64());
+  writer_.OnProgress([this] { changes_.Progress(); });
   // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
   co_return co_await SyncNow();
 }
@@ -187,6 +192,7 @@ Task<Status> LogPool::Replay(LogPosition from) {
       segments_.Open(batch->begin.segment);
     }
     replay_position_ = batch->end;
+    changes_.Replayed(batch->end, batch->header.total_blocks());
     ++batches;
     if (map_.active().weight() >= options_.fold_weight) LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
   }

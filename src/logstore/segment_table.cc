@@ -28,6 +28,8 @@ void SegmentTable::Open(uint32_t segment) {
   if (state_[segment] == State::kFree) --free_;
   empty_.erase(segment);
   state_[segment] = State::kOpen;
+  // Go on from the end of the log: what comes round last is what it wrote last, which a follower may still want.
+  cursor_ = segment;
 }
 
 uint32_t SegmentTable::Take() {
@@ -69,7 +71,7 @@ uint32_t SegmentTable::Checkpointed(SequenceNumber position, uint64_t generation
   for (auto it = empty_.begin(); it != empty_.end();) {
     const auto end = end_.find(*it);
     const SequenceNumber behind = end == end_.end() ? 0 : end->second;
-    if (behind > position || (behind != 0 && !pins_.empty() && behind > *pins_.begin())) {
+    if (behind > position || Pinned(behind)) {
       ++it;
       continue;
     }
@@ -96,6 +98,12 @@ uint32_t SegmentTable::FreeDying(uint64_t generation) {
   return freed;
 }
 
+bool SegmentTable::HoldsBack(uint32_t least_gain) const {
+  for (const auto& [segment, end] : end_)
+    if (state_[segment] == State::kClosed && Pinned(end) && segment_blocks_ - live_[segment] >= least_gain) return true;
+  return false;
+}
+
 uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except) const {
   uint32_t best = kNoSegment;
   double best_worth = 0;
@@ -103,7 +111,9 @@ uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bo
     if (state_[segment] != State::kClosed || live_[segment] == 0 || segment_blocks_ - live_[segment] < least_gain)
       continue;
     const auto end = end_.find(segment);
-    if (segment == except || aside_.contains(segment) || (end != end_.end() && end->second > folded)) continue;
+    if (segment == except || aside_.contains(segment)) continue;
+    // What is pinned stays where it is, so emptying it brings nothing back.
+    if (end != end_.end() && (end->second > folded || Pinned(end->second))) continue;
     // Cost and benefit as in Rosenblum and Ousterhout, "The design and implementation of a log-structured file system"
     // (1992), section 3.6: free space gained x age of the data / (read all + write back what lives).
     const double used = static_cast<double>(live_[segment]) / segment_blocks_;

@@ -75,6 +75,8 @@ class SegmentTable {
   // Keeps the log from `from` on in place while somebody walks it. REQUIRES: from >= log_start().
   void Pin(SequenceNumber from) { pins_.insert(from); }
   void Unpin(SequenceNumber from) { pins_.erase(pins_.find(from)); }
+  // Whether pins keep in place a closed segment that would bring back at least so many blocks.
+  bool HoldsBack(uint32_t least_gain) const;
 
   // The closed segment that is worth most to clean: few live blocks, and old ones, which will not die by themselves
   // soon. `greedy`: only the fewest live blocks count. kNoSegment when the best would bring back less than
@@ -86,6 +88,8 @@ class SegmentTable {
   size_t set_aside() const { return aside_.size(); }
 
  private:
+  bool Pinned(SequenceNumber end) const { return !pins_.empty() && end > *pins_.begin(); }
+
   enum class State : uint8_t { kFree, kOpen, kClosed, kDying };
   struct Dying {
     uint32_t segment;

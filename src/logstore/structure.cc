@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kAppliedKept = 4096;  // block/pool.h promises 1,024
 constexpr size_t kMaxObjects = 50'000;
+constexpr size_t kEndedKept = 16'384;
 
 using namespace block;  // NOLINT: this file speaks of little else
 
@@ -174,6 +175,18 @@ const PointMember* Structure::Member(const PointRecord& point, VolumeId volume) 
   return it == point.index.end() ? nullptr : &point.members[it->second];
 }
 
+const LayerOwner* Structure::OwnerOf(LayerId id) const {
+  const auto it = owners_.find(id);
+  return it == owners_.end() ? nullptr : &it->second;
+}
+void Structure::ForgetOwnersBefore(SequenceNumber from) {
+  owners_known_from_ = std::max(owners_known_from_, from);
+  while (!ended_.empty() && owners_.at(ended_.front()).until < from) {
+    owners_.erase(ended_.front());
+    ended_.pop_front();
+  }
+}
+
 void Structure::SetLogPosition(PointId id, const LogPosition& log) {
   const auto it = points_.find(id);
   if (it == points_.end()) return;  // released again before it was written
@@ -208,11 +221,12 @@ void Structure::Do(const CreateVolume& c, SequenceNumber) {
   const LayerId top = NewLayer(kNoLayer, 0);
   layers_[top].tops = 1;
   volumes_[c.volume] = {c.volume, top, c.size};
+  owners_[top] = {c.volume};
 }
 void Structure::Do(const DeleteVolume& c, SequenceNumber at) {
   const LayerId top = volumes_.at(c.volume).top;
   volumes_.erase(c.volume);
-  Untop(top, at);
+  Untop(c.volume, top, at);
 }
 void Structure::Do(const ResizeVolume& c, SequenceNumber) {
   volumes_.at(c.volume).size = c.size;
@@ -241,6 +255,7 @@ void Structure::Do(const Clone& c, SequenceNumber) {
   const LayerId top = NewLayer(m.layer, point.position);
   layers_[top].tops = 1;
   volumes_[c.volume] = {c.volume, top, c.size == 0 ? m.size : c.size};
+  owners_[top] = {c.volume};
 }
 void Structure::Do(const SetContent& c, SequenceNumber at) {
   const PointRecord& point = points_.at(c.point);
@@ -250,7 +265,8 @@ void Structure::Do(const SetContent& c, SequenceNumber at) {
   VolumeRecord& v = volumes_.at(c.volume);
   const LayerId old = std::exchange(v.top, top);
   v.size = std::max(v.size, m.size);
-  Untop(old, at);
+  owners_[top] = {c.volume};
+  Untop(c.volume, old, at);
 }
 
 LayerId Structure::NewLayer(LayerId parent, SequenceNumber parent_at) {
@@ -276,8 +292,11 @@ void Structure::Release(Layer& layer, SequenceNumber at, SequenceNumber now) {
   const SequenceNumber next = it == r.end() ? now : std::min(*it, now);
   if (next > at) forgotten_.push_back({layer.id, at + 1, 0, 0, next});
 }
-void Structure::Untop(LayerId layer, SequenceNumber now) {
+void Structure::Untop(VolumeId volume, LayerId layer, SequenceNumber now) {
   layers_.at(layer).tops = 0;
+  owners_[layer] = {volume, now};
+  ended_.push_back(layer);
+  if (ended_.size() > kEndedKept) ForgetOwnersBefore(owners_.at(ended_.front()).until + 1);
   DropIfDead(layer, now);
 }
 void Structure::DropIfDead(LayerId id, SequenceNumber now) {

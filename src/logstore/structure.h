@@ -18,6 +18,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/codec.h"
 #include "block/pool.h"
 #include "logstore/format.h"
 
@@ -67,6 +68,12 @@ struct VolumeRecord {
   uint64_t size = 0;
 };
 
+// Whose a layer is. A layer is the top of one volume and of no other, for as long as it is a top at all.
+struct LayerOwner {
+  block::VolumeId volume;
+  SequenceNumber until = kNow;  // the entry that ended it: what the log holds of the layer from there on nobody sees
+};
+
 class Structure {
  public:
   // Whether `transaction` can be applied now; the sentence names the change that cannot.
@@ -83,6 +90,16 @@ class Structure {
   const Layer& layer(LayerId id) const { return layers_.at(id); }
   bool HasLayer(LayerId id) const { return layers_.contains(id); }
   const std::map<LayerId, Layer>& layers() const { return layers_; }
+  // Whose the layer is or was; null when that has been forgotten, which it may be for layers that ended before entry
+  // owners_known_from().
+  const LayerOwner* OwnerOf(LayerId id) const;
+  SequenceNumber owners_known_from() const { return owners_known_from_; }
+  // Nobody will ask for owners of layers that ended before this entry.
+  void ForgetOwnersBefore(SequenceNumber from);
+  // For one decoded from a checkpoint of a version that did not write them: it stands before this entry.
+  void RestoreOwners(SequenceNumber position) {
+    if (owners_known_from_ == kNow) owners_known_from_ = position;
+  }
   // The newest retained position of each layer that has one; of layers that died and are not swept yet, kNow.
   std::unordered_map<LayerId, SequenceNumber> NewestRetainedOfLayers() const;
   static const PointMember* Member(const PointRecord& point, block::VolumeId volume);
@@ -111,11 +128,12 @@ class Structure {
   void Do(const block::ReleasePoint& c, SequenceNumber at);
   void Do(const block::Clone& c, SequenceNumber at);
   void Do(const block::SetContent& c, SequenceNumber at);
+  bool DecodeOwners(Decoder& d, uint8_t version);
   LayerId NewLayer(LayerId parent, SequenceNumber parent_at);
   void Retain(LayerId layer, SequenceNumber at);
   // `now`: the entry that does it.
   void Unretain(LayerId layer, SequenceNumber at, SequenceNumber now);
-  void Untop(LayerId layer, SequenceNumber now);
+  void Untop(block::VolumeId volume, LayerId layer, SequenceNumber now);
   void DropIfDead(LayerId layer, SequenceNumber now);
   void Release(Layer& layer, SequenceNumber at, SequenceNumber now);
 
@@ -124,6 +142,9 @@ class Structure {
   std::map<LayerId, Layer> layers_;
   std::vector<LayerId> dropped_;
   std::vector<DeathSpan> forgotten_;
+  std::unordered_map<LayerId, LayerOwner> owners_;
+  std::deque<LayerId> ended_;  // layers of owners_ that are no tops any more, in the order in which they ended
+  SequenceNumber owners_known_from_ = 0;
   std::deque<block::TransactionId> applied_;  // the newest kAppliedKept
   std::unordered_set<block::TransactionId> applied_set_;
   LayerId next_layer_ = 1;

@@ -9,7 +9,8 @@ namespace {
 
 using namespace block;  // NOLINT
 
-constexpr uint8_t kStructureVersion = 2;  // 1 had no spans of forgotten history
+// 1 had no spans of forgotten history, 2 not the former owners of layers.
+constexpr uint8_t kStructureVersion = 3;
 
 template <typename Tag>
 void Put(Encoder& e, const Id<Tag>& id) {
@@ -180,7 +181,30 @@ std::string Structure::Encode() const {
   e.Little(static_cast<uint32_t>(forgotten_.size()));
   for (const DeathSpan& f : forgotten_)
     e.Little(f.layer).Little(f.death).Little(f.block).Little(f.birth).Little(f.upto);
+  e.Little(owners_known_from_);
+  e.Little(static_cast<uint32_t>(ended_.size()));
+  for (const LayerId id : ended_) {
+    const LayerOwner& owner = owners_.at(id);
+    e.Little(id);
+    Put(e, owner.volume);
+    e.Little(owner.until);
+  }
   return out;
+}
+
+bool Structure::DecodeOwners(Decoder& d, uint8_t version) {
+  owners_known_from_ = version < 3 ? kNow : d.Little<uint64_t>();
+  for (uint32_t n = version < 3 ? 0 : GetCount(d, 28); n > 0; --n) {
+    const LayerId id = d.Little<uint32_t>();
+    LayerOwner owner;
+    Get(d, owner.volume);
+    owner.until = d.Little<uint64_t>();
+    if (!owners_.emplace(id, owner).second) return false;
+    ended_.push_back(id);
+  }
+  for (const auto& [id, v] : volumes_)
+    if (!owners_.emplace(v.top, LayerOwner{id}).second) return false;
+  return true;
 }
 
 Result<Structure> Structure::Decode(std::string_view bytes) {
@@ -238,6 +262,7 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
     f.upto = d.Little<uint64_t>();
     s.forgotten_.push_back(f);
   }
+  if (!s.DecodeOwners(d, version)) return bad;
   if (!d.ok() || d.remaining() != 0) return bad;
   for (const auto& [id, l] : s.layers_) {
     if (l.parent == kNoLayer) continue;

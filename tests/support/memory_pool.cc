@@ -223,17 +223,20 @@ class MemoryVolume final : public Volume {
     ++s_->position;
     auto& blocks = Writable(state).blocks;
     uint64_t block = request.offset / kBlockSize;
+    MemoryLog::Entry entry{id_, request.offset, request.length, {}, {}};
     if (request.op != Request::Op::kWrite) {
       blocks.erase(blocks.lower_bound(block), blocks.lower_bound(block + request.length / kBlockSize));
-      return;
+      return s_->log.Add(std::move(entry), loop_);
     }
     for (const Buffer& b : request.buffers) {
       for (size_t at = 0; at < b.size; at += kBlockSize, ++block) {
         auto data = std::make_shared<Block>();
         std::memcpy(data->data(), b.data + at, kBlockSize);
+        entry.data.push_back(data);
         blocks[block] = {std::move(data), true};
       }
     }
+    s_->log.Add(std::move(entry), loop_);
   }
 
   std::shared_ptr<MemoryStorage> s_;
@@ -259,6 +262,9 @@ Task<Status> MemoryPool::Apply(Transaction transaction) {
   s_->now = std::move(next);
   ++s_->position;
   s_->applied.insert(transaction.id);
+  MemoryLog::Entry entry;
+  entry.transaction = std::move(transaction);
+  s_->log.Add(std::move(entry), loop_);
   co_return Status::Ok();
 }
 

@@ -4,12 +4,15 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "block/change_stream.h"
 #include "block/pool.h"
 #include "io/loop.h"
 
@@ -24,6 +27,23 @@ struct Content {
     bool own = true;  // false: shared through a clone's origin, not copied up yet
   };
   std::map<uint64_t, Piece> blocks;
+};
+
+// What happened, for change streams: one entry for each position.
+struct MemoryLog {
+  struct Entry {
+    block::VolumeId volume;                           // of a write or a hole
+    uint64_t offset = 0, length = 0;                  // likewise
+    std::vector<std::shared_ptr<const Block>> data;   // of a write
+    std::optional<block::Transaction> transaction;
+  };
+  uint64_t budget = 64 << 20;  // bytes of data that are kept; streams that fall behind are told "too old"
+  uint64_t first = 1;          // position of entries[0]
+  uint64_t bytes = 0;
+  std::deque<Entry> entries;
+  std::vector<std::move_only_function<void()>> waiting;  // at the end
+
+  void Add(Entry entry, io::Loop& loop);
 };
 
 // What outlives a MemoryPool: hand it to the next one and the pool is open again.
@@ -47,6 +67,7 @@ struct MemoryStorage {
   uint64_t position = 0;
   Structure now;
   std::set<block::TransactionId> applied;
+  MemoryLog log;
 };
 
 // Requests take effect in the order of Submit, one loop turn later.
@@ -61,6 +82,8 @@ class MemoryPool final : public block::Pool {
   Result<std::shared_ptr<block::Volume>> OpenPoint(block::PointId point, block::VolumeId volume) override;
   Task<Result<std::vector<block::Extent>>> Diff(block::VolumeId volume, block::PointId from,
                                                 std::optional<block::PointId> to) override;
+  Result<std::unique_ptr<block::ChangeStream>> Changes(std::vector<block::VolumeId> volumes,
+                                                       block::SequenceNumber from) override;
   Task<Result<uint64_t>> CopyUp(block::VolumeId volume, uint64_t offset, uint64_t length) override;
   Task<Status> Flush() override;
   // Nothing is ever bad. A position counts volumes.
