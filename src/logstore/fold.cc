@@ -27,8 +27,8 @@ class Folder {
     LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(plan_.sweep, plan_.layers, plan_.superblock, plan_.sweep_limit,
                                                   index_, batch_, result_.segments));
     PutSegments(*plan_.segments, result_.segments, batch_);
-    batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.segments->log_start(),
-                         plan_.places);
+    batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number,
+                         plan_.segments->log_start(), plan_.places);
     LS_RETURN_IF_ERROR(index_.Write(batch_));
     return std::move(result_);
   }

@@ -16,6 +16,7 @@ namespace lockstep::logstore {
 // What a fold needs to know of the structure, as of the moment the overlay was frozen. Positions retained later are all
 // behind everything in the overlay, so they need nothing of what the fold replaces.
 struct FoldPlan {
+  uint64_t number = 0;  // of this fold; one more than that of the last
   Superblock superblock;
   std::map<LayerId, Layer> layers;  // those of the overlay and of the sweep, and all their ancestors; others are dead
   SweepWork sweep;

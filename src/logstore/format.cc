@@ -45,9 +45,9 @@ bool KnownEntry(const Entry& e) {
 void EncodeSuperblock(const Superblock& superblock, std::span<std::byte, kBlockSize> to) {
   std::string out;
   Encoder e(out);
-  e.Little(kSuperblockMagic).Little(kFormatVersion).Little(superblock.reused ? kFeatureReused : uint32_t{0});
+  e.Little(kSuperblockMagic).Little(kFormatVersion).Little(superblock.least_index != 0 ? kFeatureReused : uint32_t{0});
   e.Bytes(superblock.pool.uuid.bytes).Little(superblock.segment_size).Little(superblock.segment_count);
-  e.Little(kBlockSize);
+  e.Little(kBlockSize).Little(superblock.least_index);
   e.Little(Crc32c(std::as_bytes(std::span(out))));
   PutBytes(out, to);
 }
@@ -61,10 +61,10 @@ Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from)
   s.segment_size = d.Little<uint64_t>();
   s.segment_count = d.Little<uint32_t>();
   const uint32_t block_size = d.Little<uint32_t>();
+  if ((features & kFeatureReused) != 0 || version > 1) s.least_index = d.Little<uint64_t>();
   const size_t covered = from.size() - d.remaining();
   if (d.Little<uint32_t>() != Crc32c(from.first(covered))) return Corrupted("the superblock's checksum does not match");
-  s.reused = (features & kFeatureReused) != 0;
-  if (version != kFormatVersion || (features & ~kFeatureReused) != 0 || block_size != kBlockSize)
+  if (version == 0 || version > kFormatVersion || (features & ~kFeatureReused) != 0 || block_size != kBlockSize)
     return NotSupported(fmt::format("the pool has format version {} (features {:#x}); this program reads version {}",
                                     version, features, kFormatVersion));
   if (!std::has_single_bit(s.segment_size) || s.segment_size < kMinSegmentSize || s.segment_size > kMaxSegmentSize ||

@@ -24,7 +24,7 @@ namespace lockstep::logstore {
 using block::kBlockSize;
 using block::SequenceNumber;
 
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;  // 1 had no least_index, and is read too
 inline constexpr uint64_t kDataOffset = 1 << 20;  // segments start here: room for what later versions keep in front
 inline constexpr uint64_t kMinSegmentSize = 256 << 10;
 inline constexpr uint64_t kMaxSegmentSize = uint64_t{1} << 30;
@@ -34,14 +34,15 @@ inline constexpr uint32_t kNoSegment = UINT32_MAX;
 // A layer holds the blocks that were written to a volume between two clonings or reverts; see structure.h.
 using LayerId = uint32_t;
 
-// In blocks 0 and 1; either copy is enough. Written when the pool is made, and when `reused` becomes true.
+// In blocks 0 and 1; the newer valid copy counts. Written when the pool is made, and before segments are freed.
 struct Superblock {
   block::PoolId pool;
   uint64_t segment_size = 0;  // bytes, a power of two
   uint32_t segment_count = 0;
-  // Segments have been freed and may hold something else now, so the log cannot be replayed from its beginning. Durable
-  // before the first one is.
-  bool reused = false;
+  // Segments have been freed that an index of this number (Checkpoint::number) did not need any more, and may hold
+  // something else now: an older index leads to the wrong blocks, and the log cannot be replayed from its beginning.
+  // Durable before they are written over. 0: none was ever freed.
+  uint64_t least_index = 0;
   bool operator==(const Superblock&) const = default;
 
   uint32_t segment_blocks() const { return static_cast<uint32_t>(segment_size / kBlockSize); }

@@ -15,6 +15,7 @@
 
 #include "base/codec.h"
 #include "logstore/index_files.h"
+#include "logstore/index_manifest.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -153,6 +154,8 @@ Index::~Index() = default;
 
 Result<std::unique_ptr<Index>> Index::Open(io::FileSystem& files, const std::string& directory,
                                            const IndexOptions& options, Log& log) {
+  LS_ASSIGN_OR_RETURN(const bool trimmed, TrimManifest(files, directory));
+  if (trimmed) log.Info("index in {}: its manifest had a torn end, which was cut off", directory);
   auto rep = std::make_unique<Rep>();
   rep->env = MakeIndexEnv(files);
   rocksdb::DB* db = nullptr;
@@ -376,6 +379,7 @@ Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   Checkpoint c;
   d.Bytes(c.pool.uuid.bytes);
   c.position = GetLogPosition(d);
+  c.number = d.Little<uint64_t>();
   c.log_start = d.Little<uint64_t>();
   while (d.ok() && d.remaining() != 0) c.places.push_back(GetLogPosition(d));
   if (!d.ok()) return Corrupted("the index's checkpoint is damaged; rebuild the index from the log");
@@ -428,12 +432,13 @@ void Index::Batch::DropLayer(LayerId layer) {
   }
 }
 void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
-                                 SequenceNumber log_start, const std::vector<LogPosition>& places) {
+                                 uint64_t number, SequenceNumber log_start,
+                                 const std::vector<LogPosition>& places) {
   std::string value;
   Encoder e(value);
   e.Bytes(pool.uuid.bytes);
   PutLogPosition(e, position);
-  e.Little(log_start);
+  e.Little(number).Little(log_start);
   for (const LogPosition& place : places) PutLogPosition(e, place);
   rep_->batch.Put(kPositionKey, value);
   if (!structure.empty()) rep_->batch.Put(kStructureKey, rocksdb::Slice(structure.data(), structure.size()));

@@ -44,6 +44,7 @@ struct Checkpoint {
   block::PoolId pool;     // whose index this is
   LogPosition position;   // everything before it is folded
   std::string structure;  // Structure::Encode
+  uint64_t number = 0;           // counts the folds
   SequenceNumber log_start = 1;  // SegmentTable::log_start
   std::vector<LogPosition> places;  // before `position`, where a walk along the log can begin
 };
@@ -116,7 +117,7 @@ class Index {
     void DropLayer(LayerId layer);
     // `structure` may be empty: the one written before still holds.
     void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
-                       SequenceNumber log_start, const std::vector<LogPosition>& places);
+                       uint64_t number, SequenceNumber log_start, const std::vector<LogPosition>& places);
 
    private:
     friend class Index;

@@ -141,6 +141,7 @@ class LogPool final : public block::Pool {
   SpaceWatch space_watch_;
   uint64_t unfolded_blocks_ = 0;  // written since the last fold; some of them over each other
   SequenceNumber folded_ = 1;
+  uint64_t fold_number_ = 0, checkpoint_number_ = 0;  // of the last fold, and of the last that was made durable
   bool background_fold_ = false;  // one is on its way or waits for its turn
   bool closing_ = false;
   Status map_failure_;  // a fold failed: the overlay cannot shrink, so writes are refused

@@ -28,6 +28,7 @@ bool LogPool::AnythingToSweep() const {
 
 FoldPlan LogPool::PlanFold() {
   FoldPlan plan;
+  plan.number = fold_number_ + 1;
   plan.superblock = superblock_;
   plan.segments = &segments_;
   plan.sweep_limit = options_.sweep_records;
@@ -94,10 +95,12 @@ Task<Status> LogPool::FoldNow(bool persist) {
   std::unique_ptr<Overlay> folded = map_.Thaw();
   writer_.Resume();
   folded_ = plan.position.next;
+  fold_number_ = plan.number;
   auto drop = [&folded] { folded.reset(); };
   co_await seams_.executor.Call(seams_.loop, drop);
   if (!checkpoint) co_return Status();
   blocks_since_checkpoint_ -= blocks;
+  checkpoint_number_ = plan.number;
   segments_.Checkpointed(plan.position.next, reads_->NewGeneration());
   changes_.Forget(segments_.log_start());
   structure_.ForgetOwnersBefore(segments_.log_start());
@@ -128,11 +131,11 @@ void LogPool::WarnOfSpace() {
 }
 
 Task<Status> LogPool::MarkReused() {
-  if (superblock_.reused) co_return Status();
   Superblock reused = superblock_;
-  reused.reused = true;
+  reused.least_index = checkpoint_number_;
+  if (superblock_.least_index == reused.least_index) co_return Status();
   LS_CO_RETURN_IF_ERROR(co_await WriteSuperblock(*disk_, reused));
-  superblock_.reused = true;  // nothing else of it changes: executors may be reading it
+  superblock_.least_index = reused.least_index;  // nothing else of it changes: executors may be reading it
   co_return Status();
 }
 

@@ -21,14 +21,15 @@ struct AlignedBlock {
 Task<Result<Superblock>> ReadSuperblock(io::Disk& disk) {
   if (disk.size() < kDataOffset) co_return Corrupted("the device is too small to hold a pool");
   const auto block = std::make_unique<AlignedBlock>();
-  Status first;
+  // A crash between the writing of the copies leaves one older than the other. The newer one counts.
+  Result<Superblock> newest = Corrupted("not read");
   for (const uint64_t copy : {0, 1}) {
     const Status read = co_await ReadDisk(disk, copy * kBlockSize, block->bytes);
-    Result<Superblock> superblock = read.ok() ? DecodeSuperblock(block->bytes) : Result<Superblock>(read);
-    if (superblock.ok()) co_return superblock;
-    if (copy == 0) first = superblock.status();
+    const Result<Superblock> superblock = read.ok() ? DecodeSuperblock(block->bytes) : Result<Superblock>(read);
+    const bool newer = superblock.ok() && (!newest.ok() || superblock->least_index > newest->least_index);
+    if (copy == 0 || newer) newest = superblock;
   }
-  co_return first;
+  co_return newest;
 }
 
 }  // namespace
@@ -94,10 +95,13 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Sup
   if (index.ok()) {
     const auto checkpoint = (*index)->LoadCheckpoint();
     usable = checkpoint.status();
-    if (checkpoint.ok() && !*checkpoint && superblock.reused) usable = Corrupted("the index is empty");
+    if (checkpoint.ok() && !*checkpoint && superblock.least_index != 0) usable = Corrupted("the index is empty");
     if (checkpoint.ok() && *checkpoint) {
       if ((*checkpoint)->pool != pool)
         usable = Corrupted("the index belongs to another pool");
+      else if ((*checkpoint)->number < superblock.least_index)
+        usable = Corrupted(fmt::format("the index is an old one, number {}, and the pool needs {} or a later one",
+                                       (*checkpoint)->number, superblock.least_index));
       else if (const auto structure = Structure::Decode((*checkpoint)->structure); !structure.ok())
         usable = structure.status();
     }
@@ -105,7 +109,7 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Sup
   if (usable.ok()) return index;
   if (usable.code() != Code::kCorrupted) return usable;
   // The log has everything, as long as none of it has been given up to the cleaner.
-  if (superblock.reused)
+  if (superblock.least_index != 0)
     return usable.WithContext(fmt::format(
         "pool {} cannot be opened without its index in {}, because segments of its log have been reused; bring the "
         "index back, or the pool from a replica", pool.ToString(), directory));
@@ -162,6 +166,7 @@ Task<Status> LogPool::Recover() {
     for (const auto& [layer, blocks] : *used) structure_.AddUsedBlocks(layer, static_cast<int64_t>(blocks));
     structure_folded_ = structure_.version();
     from = (*checkpoint)->position;
+    fold_number_ = (*checkpoint)->number;
     structure_.RestoreOwners(from.next);
     segments_.RestoreLogStart((*checkpoint)->log_start);
   }

@@ -41,7 +41,14 @@ struct MemoryLog {
   uint64_t first = 1;          // position of entries[0]
   uint64_t bytes = 0;
   std::deque<Entry> entries;
-  std::vector<std::move_only_function<void()>> waiting;  // at the end
+  // Who waits at the end; nobody does at that of a copy.
+  struct Waiting : std::vector<std::move_only_function<void()>> {
+    Waiting() = default;
+    Waiting(const Waiting&) : vector() {}
+    Waiting(Waiting&&) = default;
+    Waiting& operator=(Waiting&&) = default;
+  };
+  Waiting waiting;
 
   void Add(Entry entry, io::Loop& loop);
 };

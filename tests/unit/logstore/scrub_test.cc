@@ -243,7 +243,7 @@ TEST_F(Scrubbing, BesideRandomWritesAndTheCleanerItFindsNothing) {
                            uint64_t& steps) -> Task<Status> {
     while (!end) {
       ScrubOptions options;
-      options.bytes_per_second = 16 << 20;  // slow enough that segments are cleaned and reused under its hands
+      options.bytes_per_second = 48 << 20;  // slow enough that segments are cleaned and reused under its hands
       options.go_on = [&steps](const ScrubReport&) {
         ++steps;
         return true;
