@@ -84,6 +84,24 @@ class Trouble : public testing::Test {
   void LoseIndex() {
     for (const std::string& name : IndexFiles()) ASSERT_TRUE(env_.files().Remove("index/" + name).ok());
   }
+  void CopyFiles(const std::string& from, const std::string& to) {
+    ASSERT_TRUE(env_.files().CreateDirectory(to).ok());
+    const auto names = env_.files().List(from);
+    ASSERT_TRUE(names.ok());
+    for (const std::string& name : *names) {
+      const auto source = env_.files().Open(from + "/" + name, io::FileSystem::Mode::kRead);
+      const auto target = env_.files().Open(to + "/" + name, io::FileSystem::Mode::kTruncate);
+      ASSERT_TRUE(source.ok() && target.ok()) << name;
+      std::vector<std::byte> bytes((*source)->Size().value());
+      ASSERT_TRUE((*source)->Read(0, bytes).ok());
+      ASSERT_TRUE((*target)->Write(0, bytes).ok());
+      ASSERT_TRUE((*target)->Sync().ok());
+    }
+  }
+  // Overwrites a small part of the volume with several times the pool's size.
+  void ReuseSegments() {
+    for (uint64_t i = 0; i < 600; ++i) ASSERT_TRUE(Write(i * 8 % 400, 8, static_cast<uint8_t>(i)).ok());
+  }
   // Fills the pool; answers how many blocks went in.
   uint64_t FillUp() {
     uint64_t written = 0;
@@ -209,6 +227,32 @@ TEST_F(Trouble, ADamagedIndexIsRebuiltFromTheLog) {
   volume_ = *pool_->OpenVolume(volume_id_);
   ASSERT_TRUE(Read(500).ok());
   EXPECT_EQ(FirstByte(), std::byte{100});
+}
+
+TEST_F(Trouble, AnIndexThatIsOldOrLostIsRefusedOnceSegmentsHaveBeenReused) {
+  ReuseSegments();
+  Close();
+  CopyFiles("index", "backup");
+  ASSERT_TRUE(Open().ok());
+  volume_ = *pool_->OpenVolume(volume_id_);
+  ReuseSegments();
+  Close();
+  CopyFiles("index", "present");
+
+  LoseIndex();
+  CopyFiles("backup", "index");
+  const Status old = Open();
+  EXPECT_EQ(old.code(), Code::kCorrupted);
+  EXPECT_NE(old.message().find("an old one"), std::string::npos) << old.message();
+  LoseIndex();
+  EXPECT_EQ(Open().code(), Code::kCorrupted);
+  EXPECT_EQ(Open().code(), Code::kCorrupted) << "nothing was made in its place";
+
+  if (env_.files().List("index").ok()) LoseIndex();
+  CopyFiles("present", "index");
+  ASSERT_TRUE(Open().ok()) << "and nothing was changed";
+  volume_ = *pool_->OpenVolume(volume_id_);
+  ASSERT_TRUE(Read(392).ok());
 }
 
 TEST_F(Trouble, ALogThatLostSomethingDurableIsRefusedAndNotCut) {
