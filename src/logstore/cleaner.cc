@@ -262,6 +262,7 @@ Task<Status> Cleaner::Settle(uint32_t victim, const std::vector<MovedBlock>& blo
     LS_CO_RETURN_IF_ERROR(co_await pool_.Relocate(copied));
     moved_blocks_ += copied.size();
   }
+  writer_.Settled();
   if (left || segments_.live(victim) == 0) co_return Status();
   if (unreadable)
     pool_.seams().log.Error("pool {}: segment {} holds blocks that cannot be read; it is left as it is",

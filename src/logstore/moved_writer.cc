@@ -20,12 +20,12 @@ MovedWriter::~MovedWriter() {
   std::free(header_memory_);
 }
 
-void MovedWriter::CloseSegment() {
-  if (segment_ != kNoSegment) segments_.Close(std::exchange(segment_, kNoSegment), 0);
+void MovedWriter::Settled() {
+  for (const uint32_t segment : std::exchange(full_, {})) segments_.Close(segment, 0);
 }
 
 bool MovedWriter::NextSegment(uint64_t stamp) {
-  CloseSegment();
+  if (segment_ != kNoSegment) full_.push_back(segment_);
   segment_ = segments_.Take();
   block_ = previous_crc_ = 0;
   stamp_ = stamp;

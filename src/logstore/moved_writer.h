@@ -31,8 +31,9 @@ class MovedWriter {
   // Writes the blocks, whose contents are data[i], and sets their `to`. Completed, not durable. REQUIRES: at most
   // kMaxBlocks, one at least, and room for them and their header.
   Task<Status> Write(std::span<MovedBlock> blocks, std::span<const std::byte* const> data);
-  // Leaves the open segment; what did not fit is for the next one.
-  void CloseSegment();
+  // The index points to everything that was written. Until then segments that are full stay open: they have no live
+  // block yet, and a checkpoint would take them for empty and free them.
+  void Settled();
 
  private:
   io::Disk& disk_;
@@ -41,6 +42,7 @@ class MovedWriter {
   std::byte* const header_memory_;
   BatchHeader header_;
   std::vector<io::Buffer> buffers_;
+  std::vector<uint32_t> full_;  // written to the end, but not settled
   uint32_t segment_ = kNoSegment, block_ = 0, previous_crc_ = 0;
   uint64_t stamp_ = 0;
 };
