@@ -168,12 +168,13 @@ Task<Result<bool>> Cleaner::Checkpoint() {
 bool Cleaner::MakeRoom() {
   if (writer_.room() >= kLeastRoom) return true;
   if (segments_.free_count() <= pool_.writer().promised_segments()) return false;
-  return writer_.NextSegment(pool_.seams().random.Next64());
+  return writer_.NextSegment({pool_.seams().random.Next64(), surveyed_, pool_.fold_number()});
 }
 
 Task<Result<std::vector<MovedBlock>>> Cleaner::Survey(uint32_t segment, std::span<const std::byte> image) {
   std::vector<MovedBlock> blocks;
   const NewestRetained history = pool_.structure().NewestRetainedOfLayers();
+  surveyed_ = pool_.folded();
   Status kept;
   auto survey = [&] {
     blocks = BlocksOf(ParseSegment(superblock_, segment, image));
@@ -235,7 +236,7 @@ Task<Status> Cleaner::Copy(std::span<MovedBlock> blocks, std::span<const std::by
     index.clear();
     for (; at < blocks.size() && batch.size() < MovedWriter::kMaxBlocks; ++at) {
       const uint32_t with = static_cast<uint32_t>(batch.size()) + 1;
-      if (HeaderBlocks(with, with, true) + with > writer_.room()) break;
+      if (HeaderBlocks(with, with, BatchKind::kMoved) + with > writer_.room()) break;
       if (blocks[at].to == kUnreadable) continue;
       batch.push_back(blocks[at]);
       index.push_back(at);

@@ -91,6 +91,7 @@ class Cleaner {
   const SpaceMarks marks_;
   const uint32_t least_gain_;
   MovedWriter writer_;
+  SequenceNumber surveyed_ = 1;  // the map knew of everything before this entry when the last survey began
   Image images_[2];  // with memory only during a run
   std::vector<std::move_only_function<void(Status)>> waiting_;
   bool running_ = false, stopping_ = false;

@@ -26,6 +26,9 @@ class Folder {
                            static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
     LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(plan_.sweep, plan_.layers, plan_.superblock, plan_.sweep_limit,
                                                   index_, batch_, result_.segments));
+    for (const HoleRecord& hole : overlay_.holes()) batch_.PutHole(hole);
+    for (const uint32_t segment : plan_.freed) batch_.DropSegment(segment);
+    for (const uint32_t segment : plan_.closed) result_.segments[segment];
     PutSegments(*plan_.segments, result_.segments, batch_);
     batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number,
                          plan_.segments->log_start(), plan_.places);
@@ -96,7 +99,7 @@ class Folder {
 void PutSegments(const SegmentTable& segments, const LiveChanges& changes, Index::Batch& batch) {
   for (const auto& [segment, change] : changes)
     batch.PutSegment({segment, static_cast<uint32_t>(segments.live(segment) + change.blocks),
-                      std::max(segments.youngest(segment), change.youngest)});
+                      std::max(segments.youngest(segment), change.youngest), segments.written(segment)});
 }
 
 Result<FoldResult> Fold(const Overlay& overlay, const FoldPlan& plan, Index& index) {

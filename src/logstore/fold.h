@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct FoldPlan {
   LogPosition position;                    // behind the last entry of the overlay
   std::string structure;                   // empty when it has not changed since the last fold
   std::vector<LogPosition> places;         // Checkpoint::places
+  std::vector<uint32_t> closed;            // segments, since the last fold
+  std::set<uint32_t> freed;                // the same
 };
 
 struct FoldResult {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 #include "base/checksum.h"
 #include "base/codec.h"
@@ -14,7 +15,8 @@ namespace {
 
 constexpr uint64_t kSuperblockMagic = 0x314c4f4f504c534cull;  // "LSLPOOL1"
 constexpr uint32_t kBatchMagic = 0x3142534c;                  // "LSB1"
-constexpr uint32_t kMovedMagic = 0x314d534c;                  // "LSM1"
+constexpr uint32_t kMovedNoDeathsMagic = 0x314d534c;          // "LSM1"
+constexpr uint32_t kMovedMagic = 0x324d534c;                  // "LSM2"
 constexpr uint32_t kFeatureReused = 1;
 constexpr size_t kCrcCoversFrom = 8;                          // magic and crc themselves are left out
 
@@ -26,6 +28,19 @@ void PutBytes(std::string_view bytes, std::span<std::byte> to) {
 
 void PutCrc(std::span<std::byte> at_start, uint32_t crc) {
   std::memcpy(at_start.data() + 4, &crc, sizeof crc);
+}
+
+std::optional<BatchKind> KindOf(uint32_t magic) {
+  switch (magic) {
+    case kBatchMagic:
+      return BatchKind::kLog;
+    case kMovedMagic:
+      return BatchKind::kMoved;
+    case kMovedNoDeathsMagic:
+      return BatchKind::kMovedNoDeaths;
+    default:
+      return std::nullopt;
+  }
 }
 
 bool KnownEntry(const Entry& e) {
@@ -57,6 +72,7 @@ Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from)
   if (d.Little<uint64_t>() != kSuperblockMagic) return Corrupted("no Lockstep pool here (no superblock)");
   const uint32_t version = d.Little<uint32_t>(), features = d.Little<uint32_t>();
   Superblock s;
+  s.version = version;
   d.Bytes(s.pool.uuid.bytes);
   s.segment_size = d.Little<uint64_t>();
   s.segment_count = d.Little<uint32_t>();
@@ -76,13 +92,15 @@ Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from)
 void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span<std::byte> to) {
   LS_ASSERT(to.size() == size_t{header.header_blocks()} * kBlockSize);
   LS_ASSERT(header.entries.size() <= kMaxEntriesPerBatch && header.data_blocks() <= kMaxBlocksPerBatch);
-  LS_ASSERT(!header.moved || header.births.size() == header.entries.size());
+  LS_ASSERT(header.kind != BatchKind::kMovedNoDeaths);
+  LS_ASSERT(!header.moved() || (header.births.size() == header.entries.size() &&
+                                header.deaths.size() == header.entries.size()));
   std::byte* p = to.data();
   const auto put = [&p](auto v) {
     std::memcpy(p, &v, sizeof v);
     p += sizeof v;
   };
-  put(header.moved ? kMovedMagic : kBatchMagic);
+  put(header.moved() ? kMovedMagic : kBatchMagic);
   put(uint32_t{0});  // crc, below
   std::memcpy(p, pool.uuid.bytes.data(), 16);
   p += 16;
@@ -103,8 +121,8 @@ void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span
     put(e.bytes);
     put(e.block);
   }
-  if (header.moved)
-    for (const SequenceNumber birth : header.births) put(birth);
+  for (const auto* numbers : {&header.births, &header.deaths})
+    for (const SequenceNumber n : *numbers) put(n);
   const size_t crc_bytes = header.block_crcs.size() * sizeof(uint32_t);
   std::memcpy(p, header.block_crcs.data(), crc_bytes);
   p += crc_bytes;
@@ -120,8 +138,8 @@ void FixBatchChecksum(std::span<std::byte> header) {
 
 Result<uint32_t> PeekHeaderBlocks(const block::PoolId& pool, std::span<const std::byte, kBlockSize> first_block) {
   Decoder d(first_block);
-  const uint32_t magic = d.Little<uint32_t>();
-  if (magic != kBatchMagic && magic != kMovedMagic) return Corrupted("no batch here");
+  const std::optional<BatchKind> kind = KindOf(d.Little<uint32_t>());
+  if (!kind) return Corrupted("no batch here");
   d.Little<uint32_t>();
   block::PoolId owner;
   d.Bytes(owner.uuid.bytes);
@@ -130,7 +148,7 @@ Result<uint32_t> PeekHeaderBlocks(const block::PoolId& pool, std::span<const std
   const uint32_t data_blocks = d.Little<uint32_t>(), entries = d.Little<uint32_t>();
   if (entries > kMaxEntriesPerBatch || data_blocks > kMaxBlocksPerBatch)
     return Corrupted("the batch header's counts are impossible");
-  return HeaderBlocks(entries, data_blocks, magic == kMovedMagic);
+  return HeaderBlocks(entries, data_blocks, *kind);
 }
 
 Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const std::byte> from) {
@@ -139,7 +157,7 @@ Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const
   if (from.size() != size_t{blocks} * kBlockSize) return Corrupted("the batch header is cut short");
   BatchHeader h;
   Decoder d(from);
-  h.moved = d.Little<uint32_t>() == kMovedMagic;
+  h.kind = *KindOf(d.Little<uint32_t>());
   h.crc = d.Little<uint32_t>();
   if (h.crc != Crc32c(from.subspan(kCrcCoversFrom))) return Corrupted("the batch header's checksum does not match");
   d.View(16);
@@ -158,12 +176,16 @@ Result<BatchHeader> DecodeBatchHeader(const block::PoolId& pool, std::span<const
     e.count = d.Little<uint32_t>();
     e.bytes = d.Little<uint32_t>();
     e.block = d.Little<uint64_t>();
-    if (!KnownEntry(e) || (h.moved && e.type != EntryType::kWrite)) return Corrupted("a batch entry makes no sense");
+    if (!KnownEntry(e) || (h.moved() && e.type != EntryType::kWrite)) return Corrupted("a batch entry makes no sense");
     described += e.data_blocks();
   }
-  if (h.moved) {
+  if (h.moved()) {
     h.births.resize(entries);
     for (SequenceNumber& birth : h.births) birth = d.Little<uint64_t>();
+  }
+  if (h.kind == BatchKind::kMoved) {
+    h.deaths.resize(entries);
+    for (SequenceNumber& death : h.deaths) death = d.Little<uint64_t>();
   }
   if (described != data_blocks) return Corrupted("the batch's entries do not add up to its data");
   h.block_crcs.resize(data_blocks);

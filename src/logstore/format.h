@@ -6,7 +6,7 @@
 //   batch    := header-block+ data-block*                     (blocks of 4096 bytes)
 //
 // A segment belongs to the log, or to the cleaner: then its batches hold blocks that were moved out of other segments,
-// each with the sequence number under which it was once written.
+// each with the sequence number under which it was once written, and that which replaced it.
 //
 // All integers are little-endian.
 #pragma once
@@ -24,7 +24,8 @@ namespace lockstep::logstore {
 using block::kBlockSize;
 using block::SequenceNumber;
 
-inline constexpr uint32_t kFormatVersion = 2;  // 1 had no least_index, and is read too
+// 1 had no least_index; 1 and 2 had no anchor (anchor.h) and no deaths in batches of moved blocks. All are read.
+inline constexpr uint32_t kFormatVersion = 3;
 inline constexpr uint64_t kDataOffset = 1 << 20;  // segments start here: room for what later versions keep in front
 inline constexpr uint64_t kMinSegmentSize = 256 << 10;
 inline constexpr uint64_t kMaxSegmentSize = uint64_t{1} << 30;
@@ -43,6 +44,7 @@ struct Superblock {
   // something else now: an older index leads to the wrong blocks, and the log cannot be replayed from its beginning.
   // Durable before they are written over. 0: none was ever freed.
   uint64_t least_index = 0;
+  uint32_t version = kFormatVersion;  // that was read; written is always this program's
   bool operator==(const Superblock&) const = default;
 
   uint32_t segment_blocks() const { return static_cast<uint32_t>(segment_size / kBlockSize); }
@@ -90,31 +92,44 @@ inline constexpr uint32_t kMaxBlocksPerEntry = 256;   // of data; holes may be l
 inline constexpr uint32_t kMaxBlocksPerBatch = 1024;  // of data
 inline constexpr size_t kFixedHeaderSize = 64;
 inline constexpr size_t kEntrySize = 24;
+
+enum class BatchKind : uint8_t {
+  kLog,
+  kMoved,           // written by the cleaner, in a segment of its own: no part of the log
+  kMovedNoDeaths,   // the same by version 2 and before; only read
+};
 // Blocks that the header of a batch with so many entries and data blocks takes.
-constexpr uint32_t HeaderBlocks(uint32_t entries, uint32_t data_blocks, bool moved = false) {
-  const size_t bytes = kFixedHeaderSize + entries * (kEntrySize + (moved ? sizeof(SequenceNumber) : 0)) +
-                       data_blocks * sizeof(uint32_t);
+constexpr uint32_t HeaderBlocks(uint32_t entries, uint32_t data_blocks, BatchKind kind = BatchKind::kLog) {
+  const size_t numbers = kind == BatchKind::kLog ? 0 : kind == BatchKind::kMoved ? 2 : 1;
+  const size_t bytes =
+      kFixedHeaderSize + entries * (kEntrySize + numbers * sizeof(SequenceNumber)) + data_blocks * sizeof(uint32_t);
   return static_cast<uint32_t>((bytes + kBlockSize - 1) / kBlockSize);
 }
-inline constexpr uint32_t kMaxHeaderBlocks = HeaderBlocks(kMaxEntriesPerBatch, kMaxBlocksPerBatch, true);
+inline constexpr uint32_t kMaxHeaderBlocks = HeaderBlocks(kMaxEntriesPerBatch, kMaxBlocksPerBatch, BatchKind::kMoved);
 
 struct BatchHeader {
-  bool moved = false;          // written by the cleaner, in a segment of its own: no part of the log
-  SequenceNumber first = 0;    // sequence number of entries[0]; 0 when moved
-  uint64_t epoch = 0;          // random per opening of the pool: two lives of it never write the same header
-  SequenceNumber durable = 0;  // everything up to here had been synced when this batch was written
+  BatchKind kind = BatchKind::kLog;
+  // Sequence number of entries[0]. When moved: the map that said what lives knew of everything in the log before this
+  // entry when the segment was begun, so nothing in the segment had died before it but what has a death.
+  SequenceNumber first = 0;
+  uint64_t epoch = 0;  // random per opening of the pool: two lives of it never write the same header
+  // Everything up to here had been synced when this batch was written. When moved: the number of the last fold when the
+  // segment was begun.
+  SequenceNumber durable = 0;
   uint32_t previous_crc = 0;   // chain: the crc of the batch before; of the cleaner's, 0 for the first of its segment
   uint32_t next_segment = 0;
   uint32_t crc = 0;            // of this header, set by Encode and Decode
   std::vector<Entry> entries;  // none: the batch only says where the log goes on
   std::vector<SequenceNumber> births;  // when moved: of each entry, under which its blocks were once written
+  std::vector<SequenceNumber> deaths;  // when kMoved: of each entry, what replaced its blocks; 0: nothing had
   std::vector<uint32_t> block_crcs;  // CRC-32C of each data block, in order
 
   uint32_t data_blocks() const { return static_cast<uint32_t>(block_crcs.size()); }
-  uint32_t header_blocks() const { return HeaderBlocks(static_cast<uint32_t>(entries.size()), data_blocks(), moved); }
+  uint32_t header_blocks() const { return HeaderBlocks(static_cast<uint32_t>(entries.size()), data_blocks(), kind); }
   uint32_t total_blocks() const { return header_blocks() + data_blocks(); }
   // Of the blocks of entries[i].
-  SequenceNumber birth(size_t i) const { return moved ? births[i] : first + i; }
+  SequenceNumber birth(size_t i) const { return moved() ? births[i] : first + i; }
+  bool moved() const { return kind != BatchKind::kLog; }
 };
 
 // Fills `to`, header.header_blocks() * kBlockSize bytes, and sets header.crc. REQUIRES: within the limits above.

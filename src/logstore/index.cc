@@ -20,7 +20,9 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr char kCurrent = 'c', kHistory = 'h', kDeath = 'd', kUsed = 'u', kSegment = 's';  // and "m...": the checkpoint
+constexpr char kCurrent = 'c', kHistory = 'h', kDeath = 'd', kUsed = 'u', kSegment = 's', kHoles = 'o', kFound = 'r';
+// and "m...": the checkpoint
+const rocksdb::Slice kRebuildingKey = "mrebuilding", kHolesFromKey = "mholes";
 const rocksdb::Slice kPositionKey = "mposition", kStructureKey = "mstructure";
 
 void AppendBig(std::string& out, uint64_t v, int bytes) {
@@ -64,6 +66,20 @@ std::string SegmentKey(uint32_t segment) {
 std::string UsedKey(LayerId layer) {
   std::string k(1, kUsed);
   AppendBig(k, layer, 4);
+  return k;
+}
+std::string HoleKey(SequenceNumber birth) {
+  std::string k(1, kHoles);
+  AppendBig(k, birth, 8);
+  return k;
+}
+constexpr size_t kFoundKeySize = 1 + 8 + 4 + 6 + 8;
+std::string FoundKey(const FoundRecord& found) {
+  std::string k(1, kFound);
+  AppendBig(k, found.version.birth, 8);
+  AppendBig(k, found.layer, 4);
+  AppendBig(k, found.block, 6);
+  AppendBig(k, found.version.location, 8);  // copies of one version stand side by side
   return k;
 }
 // The first key of the table behind the layer's last one.
@@ -344,9 +360,11 @@ Result<std::vector<SegmentCount>> Index::Segments() const {
   LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, SegmentKey(0), SegmentKey(UINT32_MAX),
                                 [&](std::string_view key, std::string_view value) -> Result<bool> {
                                   Decoder d(value);
-                                  SegmentCount c{static_cast<uint32_t>(ReadBig(key.substr(1))), 0, 0};
+                                  SegmentCount c;
+                                  c.segment = static_cast<uint32_t>(ReadBig(key.substr(1)));
                                   c.live = d.Little<uint32_t>();
                                   c.youngest = d.Little<uint64_t>();
+                                  if (d.remaining() != 0) c.written = d.Little<uint64_t>();
                                   if (!d.ok()) return Corrupted("a segment record of the index is damaged");
                                   counts.push_back(c);
                                   return true;
@@ -371,7 +389,10 @@ LogPosition GetLogPosition(Decoder& d) {
 
 Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   std::string position, structure;
-  auto s = rep_->db->Get(rocksdb::ReadOptions(), kPositionKey, &position);
+  auto s = rep_->db->Get(rocksdb::ReadOptions(), kRebuildingKey, &position);
+  if (s.ok()) return Corrupted("the index was being rebuilt when the program ended");
+  if (!s.IsNotFound()) return ToStatus(s);
+  s = rep_->db->Get(rocksdb::ReadOptions(), kPositionKey, &position);
   if (s.IsNotFound()) return std::optional<Checkpoint>();
   if (s.ok()) s = rep_->db->Get(rocksdb::ReadOptions(), kStructureKey, &structure);
   if (!s.ok()) return ToStatus(s);
@@ -410,13 +431,12 @@ void Index::Batch::DropHistoryBefore(LayerId layer, uint64_t end_block) {
   rep_->batch.DeleteRange(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
 }
 void Index::Batch::PutSegment(const SegmentCount& count) {
-  if (count.live == 0) {
-    rep_->batch.Delete(SegmentKey(count.segment));
-    return;
-  }
   std::string value;
-  Encoder(value).Little(count.live).Little(count.youngest);
+  Encoder(value).Little(count.live).Little(count.youngest).Little(count.written);
   rep_->batch.Put(SegmentKey(count.segment), value);
+}
+void Index::Batch::DropSegment(uint32_t segment) {
+  rep_->batch.Delete(SegmentKey(segment));
 }
 void Index::Batch::PutUsedBlocks(LayerId layer, uint64_t blocks) {
   std::string value;
@@ -442,6 +462,85 @@ void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& p
   for (const LogPosition& place : places) PutLogPosition(e, place);
   rep_->batch.Put(kPositionKey, value);
   if (!structure.empty()) rep_->batch.Put(kStructureKey, rocksdb::Slice(structure.data(), structure.size()));
+}
+
+void Index::Batch::PutHole(const HoleRecord& hole) {
+  std::string value;
+  Encoder(value).Little(hole.layer).Little(hole.block).Little(hole.count);
+  rep_->batch.Put(HoleKey(hole.birth), value);
+}
+void Index::Batch::DropHole(SequenceNumber birth) {
+  rep_->batch.Delete(HoleKey(birth));
+}
+void Index::Batch::PutHolesKnownFrom(SequenceNumber from) {
+  std::string value;
+  Encoder(value).Little(from);
+  rep_->batch.Put(kHolesFromKey, value);
+}
+void Index::Batch::PutFound(const FoundRecord& f) {
+  std::string value;
+  Encoder(value).Little(f.version.crc).Little(f.count).Little(f.death);
+  Encoder(value).Little(static_cast<uint8_t>(f.verified ? 1 : 0)).Little(f.rank);
+  rep_->batch.Put(FoundKey(f), value);
+}
+void Index::Batch::BeginRebuild() {
+  rep_->batch.Put(kRebuildingKey, "");
+}
+void Index::Batch::EndRebuild() {
+  rep_->batch.Delete(kRebuildingKey);
+  rep_->batch.DeleteRange(std::string(1, kFound), std::string(1, kFound + 1));
+}
+
+Result<std::vector<HoleRecord>> Index::Holes(SequenceNumber from, size_t limit) const {
+  std::vector<HoleRecord> holes;
+  LS_RETURN_IF_ERROR(
+      ForEachKey(*rep_->db, HoleKey(from), HoleKey(UINT64_MAX), [&](std::string_view key, std::string_view value) {
+        Decoder d(value);
+        HoleRecord h;
+        h.birth = ReadBig(key.substr(1));
+        h.layer = d.Little<uint32_t>();
+        h.block = d.Little<uint64_t>();
+        h.count = d.Little<uint64_t>();
+        if (!d.ok()) return Result<bool>(Corrupted("a hole record of the index is damaged"));
+        holes.push_back(h);
+        return Result<bool>(holes.size() < limit);
+      }));
+  return holes;
+}
+
+Result<std::optional<SequenceNumber>> Index::HolesKnownFrom() const {
+  std::string value;
+  const auto s = rep_->db->Get(rocksdb::ReadOptions(), kHolesFromKey, &value);
+  if (s.IsNotFound()) return std::optional<SequenceNumber>();
+  if (!s.ok()) return ToStatus(s);
+  return std::optional(Decoder(value).Little<uint64_t>());
+}
+
+Result<std::vector<FoundRecord>> Index::Found(const FoundRecord* after, size_t limit) const {
+  std::vector<FoundRecord> found;
+  std::string first(1, kFound);
+  if (after) first = FoundKey(*after) + '\0';
+  LS_RETURN_IF_ERROR(ForEachKey(
+      *rep_->db, first, std::string(1, kFound) + std::string(kFoundKeySize, '\xff'),
+      [&](std::string_view key, std::string_view value) {
+        Decoder d(value);
+        FoundRecord f;
+        if (key.size() == kFoundKeySize) {
+          f.version.birth = ReadBig(key.substr(1, 8));
+          f.layer = static_cast<LayerId>(ReadBig(key.substr(9, 4)));
+          f.block = ReadBig(key.substr(13, 6));
+          f.version.location = ReadBig(key.substr(19));
+          f.version.crc = d.Little<uint32_t>();
+          f.count = d.Little<uint64_t>();
+          f.death = d.Little<uint64_t>();
+          f.verified = d.Little<uint8_t>() != 0;
+          f.rank = d.Little<uint64_t>();
+        }
+        if (key.size() != kFoundKeySize || !d.ok()) return Result<bool>(Corrupted("a found record is damaged"));
+        found.push_back(f);
+        return Result<bool>(found.size() < limit);
+      }));
+  return found;
 }
 
 Status Index::Write(Batch& batch) {

@@ -8,7 +8,9 @@
 //                                      position p of the layer, birth <= p < death, still sees
 //   deaths:  (layer, death, block, birth) -> nothing: the history in the order in which it may be forgotten
 //   used:    layer                  -> number of blocks that the layer maps itself
-//   segment: segment                -> number of live blocks, newest birth among them
+//   segment: segment                -> number of live blocks, newest birth among them, SegmentTable::written
+//   holes:   birth                  -> layer, block, count: the log's holes, as long as a rebuilding needs them
+//   found:   birth, layer, block, location -> only while the index is rebuilt (rebuild.h)
 //
 // Reads may run on several threads at once, and beside one writer.
 #pragma once
@@ -61,6 +63,26 @@ struct SegmentCount {
   uint32_t segment = 0;
   uint32_t live = 0;
   SequenceNumber youngest = 0;
+  SequenceNumber written = 0;
+};
+
+// A hole as the log has it.
+struct HoleRecord {
+  SequenceNumber birth = 0;
+  LayerId layer = kNoLayer;
+  uint64_t block = 0, count = 0;
+  bool operator==(const HoleRecord&) const = default;
+};
+
+// What the rebuilding of an index has found on the device: a block, or blocks that are a hole.
+struct FoundRecord {
+  LayerId layer = kNoLayer;
+  uint64_t block = 0;
+  Version version;            // a hole has no location
+  uint64_t count = 1;         // of blocks, when it is a hole
+  SequenceNumber death = 0;   // when the place where it was found says so
+  bool verified = false;      // its data was read and matches its checksum
+  uint64_t rank = 0;          // of copies that match their checksum, that with the highest is where the block lived
 };
 
 class Index {
@@ -93,10 +115,17 @@ class Index {
   using Visit = std::function<bool(LayerId layer, uint64_t block, const Version& version)>;
   Status VisitCurrent(LayerId layer, const Visit& visit) const;
   Status VisitHistory(LayerId layer, const Visit& visit) const;
-  // Live blocks of segments that have any, as folds and moves have counted them. Blocking.
+  // Live blocks of segments that are not free, as folds and moves have counted them. Blocking.
   Result<std::vector<SegmentCount>> Segments() const;
-  // nullopt for a new index.
+  // nullopt for a new index. corrupted: also one whose rebuilding was not finished.
   Result<std::optional<Checkpoint>> LoadCheckpoint() const;
+  // The log's holes from this birth on, ascending, at most `limit`. Blocking.
+  Result<std::vector<HoleRecord>> Holes(SequenceNumber from, size_t limit) const;
+  // Every hole that the log has had from this entry on is known; nullopt: nobody has written that down. Blocking.
+  Result<std::optional<SequenceNumber>> HolesKnownFrom() const;
+  // What was found, ascending by birth, layer, block and location, behind `after` (nullptr: from the first), at most
+  // `limit`. Blocking.
+  Result<std::vector<FoundRecord>> Found(const FoundRecord* after, size_t limit) const;
 
   // Changes that are applied together or not at all.
   class Batch {
@@ -112,9 +141,16 @@ class Index {
     void DropChunks(LayerId layer, uint64_t end_chunk);
     void DropHistoryBefore(LayerId layer, uint64_t end_block);
     void PutUsedBlocks(LayerId layer, uint64_t blocks);
-    // live == 0 removes the record.
     void PutSegment(const SegmentCount& count);
+    void DropSegment(uint32_t segment);
     void DropLayer(LayerId layer);
+    void PutHole(const HoleRecord& hole);
+    void DropHole(SequenceNumber birth);
+    void PutHolesKnownFrom(SequenceNumber from);
+    void PutFound(const FoundRecord& found);
+    // Between these two the index is none yet.
+    void BeginRebuild();
+    void EndRebuild();
     // `structure` may be empty: the one written before still holds.
     void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
                        uint64_t number, SequenceNumber log_start, const std::vector<LogPosition>& places);

@@ -61,7 +61,7 @@ Task<Result<std::optional<LogBatch>>> LogReader::At(LogPosition place) {
   if (!header_blocks.ok() || place.block + *header_blocks > segment_blocks_) co_return none;
   LS_CO_ASSIGN_OR_RETURN(const auto bytes, co_await Read(place.segment, place.block, *header_blocks));
   auto header = DecodeBatchHeader(superblock_.pool, bytes);
-  if (!header.ok() || header->moved || header->previous_crc != place.previous_crc || header->first != place.next ||
+  if (!header.ok() || header->moved() || header->previous_crc != place.previous_crc || header->first != place.next ||
       place.block + header->total_blocks() > segment_blocks_)
     co_return none;
   LogBatch batch;
@@ -101,7 +101,7 @@ Task<Result<bool>> LogReader::ProvesDamage(uint32_t segment, uint32_t block) {
   if (!header_blocks.ok() || block + *header_blocks > segment_blocks_) co_return false;
   LS_CO_ASSIGN_OR_RETURN(const auto bytes, co_await Read(segment, block, *header_blocks));
   const auto header = DecodeBatchHeader(superblock_.pool, bytes);
-  co_return header.ok() && !header->moved && header->first > position_.next && header->durable >= position_.next;
+  co_return header.ok() && !header->moved() && header->first > position_.next && header->durable >= position_.next;
 }
 
 Task<Status> LogReader::CheckForDamage() {

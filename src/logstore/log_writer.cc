@@ -129,6 +129,7 @@ void LogWriter::NextSegment() {
   position_.segment = position_.next_segment;
   position_.block = 0;
   position_.next_segment = kNoSegment;
+  segments_.SetWritten(position_.segment, position_.next);
   AnnounceNext(false);
 }
 

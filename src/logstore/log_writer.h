@@ -92,6 +92,7 @@ class LogWriter {
   // Free segments that what is queued may need; nobody else takes those.
   uint64_t promised_segments() const;
   uint32_t head_segment() const { return position_.segment; }
+  uint32_t announced() const { return position_.next_segment; }  // where the log goes on, and nothing is yet
   uint64_t device_block(const LogPosition& p) const;
 
  private:

@@ -60,8 +60,8 @@ Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options);
 Task<Result<block::PoolId>> Identify(io::Disk& disk);
 
 // Opens a pool: replays what the log holds behind the index's last checkpoint. `index_directory` is made when missing;
-// an index that is missing or damaged is rebuilt from the whole log. corrupted: the log itself is damaged. Call on the
-// data loop.
+// an index that is missing, damaged, too old or another pool's is rebuilt from the device. corrupted: the device itself
+// is damaged; then an index that was there is left as it is. Call on the data loop.
 Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, std::string index_directory,
                                                 Options options, Seams seams);
 

@@ -24,9 +24,10 @@ void MovedWriter::Settled() {
   for (const uint32_t segment : std::exchange(full_, {})) segments_.Close(segment, 0);
 }
 
-bool MovedWriter::NextSegment(uint64_t stamp) {
+bool MovedWriter::NextSegment(const Stamp& stamp) {
   if (segment_ != kNoSegment) full_.push_back(segment_);
   segment_ = segments_.Take();
+  if (segment_ != kNoSegment) segments_.SetWritten(segment_, stamp.surveyed);
   block_ = previous_crc_ = 0;
   stamp_ = stamp;
   return segment_ != kNoSegment;
@@ -34,20 +35,23 @@ bool MovedWriter::NextSegment(uint64_t stamp) {
 
 Task<Status> MovedWriter::Write(std::span<MovedBlock> blocks, std::span<const std::byte* const> data) {
   header_ = {};
-  header_.moved = true;
-  header_.epoch = stamp_;
+  header_.kind = BatchKind::kMoved;
+  header_.first = stamp_.surveyed;
+  header_.epoch = stamp_.random;
+  header_.durable = stamp_.fold;
   header_.previous_crc = previous_crc_;
   header_.next_segment = kNoSegment;
   buffers_.assign(1, {header_memory_, 0});
   for (size_t i = 0; i < blocks.size(); ++i) {
     const MovedBlock& b = blocks[i];
     const bool joins = i != 0 && blocks[i - 1].layer == b.layer && blocks[i - 1].birth == b.birth &&
-                       blocks[i - 1].block + 1 == b.block;
+                       blocks[i - 1].death == b.death && blocks[i - 1].block + 1 == b.block;
     if (joins) {
       ++header_.entries.back().count;
     } else {
       header_.entries.push_back({EntryType::kWrite, b.layer, b.block, 1, 0});
       header_.births.push_back(b.birth);
+      header_.deaths.push_back(b.death);
     }
     header_.block_crcs.push_back(b.crc);
     if (buffers_.size() > 1 && buffers_.back().data + buffers_.back().size == data[i])

@@ -1,5 +1,6 @@
 // Writes batches of moved blocks into segments of the cleaner's own. One writer, one batch at a time; nothing counts
-// until the index points there, so nothing has to be found again after a crash.
+// until the index points there, so nothing has to be found again after a crash. What is needed to find it again when
+// the index is lost is in the headers.
 #pragma once
 
 #include <span>
@@ -16,16 +17,21 @@ class MovedWriter {
  public:
   // Most blocks of one batch, and the most that a batch of so many needs with its header.
   static constexpr uint32_t kMaxBlocks = kMaxEntriesPerBatch;
-  static constexpr uint32_t kMaxTotalBlocks = kMaxBlocks + HeaderBlocks(kMaxBlocks, kMaxBlocks, true);
+  static constexpr uint32_t kMaxTotalBlocks = kMaxBlocks + HeaderBlocks(kMaxBlocks, kMaxBlocks, BatchKind::kMoved);
 
   MovedWriter(io::Disk& disk, const Superblock& superblock, SegmentTable& segments);
   ~MovedWriter();
 
   // Blocks that still fit into the open segment.
   uint32_t room() const { return segment_ == kNoSegment ? 0 : superblock_.segment_blocks() - block_; }
-  // Goes on in a new segment. `stamp` is random: batches of an earlier use of the segment have another one. False: no
-  // segment is free.
-  bool NextSegment(uint64_t stamp);
+  // What all batches of a segment say of themselves.
+  struct Stamp {
+    uint64_t random = 0;          // batches of an earlier use of the segment have another one
+    SequenceNumber surveyed = 0;  // the blocks to come were found to live in a map that knew the log up to here
+    uint64_t fold = 0;            // number of the last fold
+  };
+  // Goes on in a new segment. False: none is free.
+  bool NextSegment(const Stamp& stamp);
   uint32_t segment() const { return segment_; }
 
   // Writes the blocks, whose contents are data[i], and sets their `to`. Completed, not durable. REQUIRES: at most
@@ -44,7 +50,7 @@ class MovedWriter {
   std::vector<io::Buffer> buffers_;
   std::vector<uint32_t> full_;  // written to the end, but not settled
   uint32_t segment_ = kNoSegment, block_ = 0, previous_crc_ = 0;
-  uint64_t stamp_ = 0;
+  Stamp stamp_;
 };
 
 }  // namespace lockstep::logstore

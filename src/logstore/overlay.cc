@@ -28,6 +28,7 @@ void Overlay::PunchSlots(const Layer& layer, uint64_t block, uint64_t count, Seq
 }
 
 void Overlay::PunchHole(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth) {
+  holes_.push_back({birth, layer.id, block, count});
   const uint64_t first_whole = (block + kChunkBlocks - 1) / kChunkBlocks, end_whole = (block + count) / kChunkBlocks;
   if (first_whole + kSmallHoleChunks >= end_whole) return PunchSlots(layer, block, count, birth);
   PunchSlots(layer, block, first_whole * kChunkBlocks - block, birth);

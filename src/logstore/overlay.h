@@ -34,9 +34,12 @@ class Overlay {
   // As Index::Lookup, from memory.
   void Lookup(const ChunkKey& key, SequenceNumber at, uint16_t& wanted, ChunkVersions& to) const;
 
+  // Every hole, as it was punched.
+  const std::vector<HoleRecord>& holes() const { return holes_; }
+
   bool empty() const { return chunks_.empty() && ranges_.empty(); }
   // A measure of its size: chunks touched, and hole ranges weighed by what scanning them costs.
-  size_t weight() const { return chunks_.size() + older_.size() + 256 * range_count_; }
+  size_t weight() const { return chunks_.size() + older_.size() + holes_.size() / 2 + 256 * range_count_; }
 
   // Layers that anything in here belongs to.
   const std::unordered_set<LayerId>& layers() const { return layers_; }
@@ -66,6 +69,7 @@ class Overlay {
   std::unordered_map<BlockKey, std::vector<Version>, BlockKeyHash> older_;  // oldest first
   std::unordered_map<LayerId, std::vector<HoleRange>> ranges_;
   size_t range_count_ = 0;
+  std::vector<HoleRecord> holes_;
   std::unordered_set<LayerId> layers_;
 };
 

@@ -44,6 +44,7 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       cleaner_(std::make_unique<Cleaner>(*this, *disk_, superblock, segments_)),
       changes_(*this, superblock.segment_blocks(),
                std::min(options.change_budget_bytes, superblock.segment_size * superblock.segment_count / 4)),
+      anchors_(*disk_, superblock),
       structure_turn_(seams.loop),
       fold_turn_(seams.loop),
       copy_turn_(seams.loop),

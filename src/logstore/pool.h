@@ -7,10 +7,12 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "block/pool.h"
 #include "io/async_mutex.h"
+#include "logstore/anchor.h"
 #include "logstore/bad_blocks.h"
 #include "logstore/block_map.h"
 #include "logstore/change_stream.h"
@@ -35,8 +37,9 @@ class LogPool final : public block::Pool {
           Seams seams);
   ~LogPool() override;
 
-  // Takes the checkpoint, replays the log behind it, and starts the writer. Once.
-  Task<Status> Recover();
+  // Takes the checkpoint, replays the log behind it, and starts the writer. Once. `anchor`: the index is new, and made
+  // from this.
+  Task<Status> Recover(const Anchor* anchor);
 
   block::PoolId id() const override { return superblock_.pool; }
   Task<void> Close() override;
@@ -75,6 +78,7 @@ class LogPool final : public block::Pool {
   const Seams& seams() const { return seams_; }
   // The map in the index knows of everything before this entry.
   SequenceNumber folded() const { return folded_; }
+  uint64_t fold_number() const { return fold_number_; }
   // Something waits to be swept out of the index, and no read is in the way.
   bool AnythingToSweep() const;
   // One whole fold: freeze, sync, write, and a checkpoint when it is due or `persist` says so. A checkpoint frees
@@ -94,6 +98,16 @@ class LogPool final : public block::Pool {
   Task<Status> AppendTransaction(const block::Transaction& transaction);
   Task<Status> SyncNow();
   Task<Status> WaitForSpace();  // OK: something has come back
+  // What the index says, into memory; answers from where the log is to be replayed.
+  Task<Result<LogPosition>> LoadIndex();
+  Task<Status> LoadHolesKnownFrom(bool whole_log, SequenceNumber position);
+  // The index as of the anchor; and, when the log behind it has been replayed, the index as it is from now on.
+  Task<Status> Rebuild(const Anchor& anchor);
+  Task<Status> FinishRebuild();
+  Task<Status> WriteFoundAgain();
+  Task<Result<std::vector<FoundRecord>>> NextVersions(const FoundRecord* after);
+  void WriteAgain(const FoundRecord& found);  // as if it was written now
+  Task<Status> LeaveSuspects();
   Task<Status> Replay(LogPosition from);
   Status ReplayBatch(const LogBatch& batch);
   Status CheckReplayed(const Entry& entry) const;
@@ -104,6 +118,12 @@ class LogPool final : public block::Pool {
   // Fold and checkpoint on the executor, once frozen.
   Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
   Task<Status> MarkReused();
+  // In the turn of a fold that has become durable: a new anchor, when segments that could be freed need one. Answers
+  // from which entry on the log has to stay.
+  Task<SequenceNumber> RenewAnchor(const FoldPlan& plan);
+  Task<Status> WriteAnchor(const FoldPlan& plan, SequenceNumber written, std::vector<SegmentUse> used);
+  // On an executor: the structure and the holes as of the last fold; forgets holes that nobody can need any more.
+  Status DescribeFold(Anchor& anchor);
   void WarnOfSpace();
   using BlockRanges = std::vector<std::pair<uint64_t, uint64_t>>;  // first block, count
   // Blocks of the layer that entries in (after, until] may have changed: from the log, at the cost of what changed; or
@@ -129,6 +149,9 @@ class LogPool final : public block::Pool {
   std::unique_ptr<WritePath> writes_;
   std::unique_ptr<Cleaner> cleaner_;
   ChangeStreams changes_;
+  AnchorStore anchors_;
+  SequenceNumber holes_from_ = 1;  // Anchor::holes_from
+  std::set<uint32_t> suspects_;  // while rebuilding: Finder::suspects
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
   io::AsyncMutex fold_turn_;                // folds and moves, one at a time

@@ -34,6 +34,8 @@ FoldPlan LogPool::PlanFold() {
   plan.sweep_limit = options_.sweep_records;
   plan.position = replaying_ ? replay_position_ : writer_.completed_position();
   plan.places = changes_.Places();
+  plan.closed = segments_.TakeClosed();
+  plan.freed = segments_.TakeFreed();
   // Layers that died, unless a read that began before still looks through them.
   if (!reads_->AnyBefore(drop_generation_)) plan.sweep = {structure_.dropped(), structure_.forgotten()};
   const auto add = [&](LayerId id) {
@@ -101,10 +103,80 @@ Task<Status> LogPool::FoldNow(bool persist) {
   if (!checkpoint) co_return Status();
   blocks_since_checkpoint_ -= blocks;
   checkpoint_number_ = plan.number;
-  segments_.Checkpointed(plan.position.next, reads_->NewGeneration());
+  const SequenceNumber anchored = co_await RenewAnchor(plan);
+  segments_.Checkpointed(plan.position.next, anchored, reads_->NewGeneration());
   changes_.Forget(segments_.log_start());
   structure_.ForgetOwnersBefore(segments_.log_start());
   co_return co_await FreeDying();
+}
+
+Task<SequenceNumber> LogPool::RenewAnchor(const FoldPlan& plan) {
+  const auto limit = [this] { return anchors_.newest() ? anchors_.newest()->position : SequenceNumber{0}; };
+  const bool needed = anchors_.newest() ? segments_.AnyNeedsAnchor(plan.position.next, limit())
+                                        : segments_.empty_waiting() != 0;
+  if (replaying_ || !needed) co_return limit();
+  // Where nobody has noted when a segment was written, it was in use already when the anchor of before was made.
+  const SequenceNumber floor = anchors_.newest() ? anchors_.newest()->written : holes_from_ == 1 ? 1 : 0;
+  std::vector<SegmentUse> used = segments_.InUse(writer_.announced());
+  SequenceNumber written = plan.position.next;
+  for (const SegmentUse& s : used) written = std::min(written, std::max(floor, s.written));
+  Status anchored = Status(Code::kNoSpace, "the pool goes back to a version that wrote too little for it");
+  if (holes_from_ <= written) anchored = co_await WriteAnchor(plan, written, std::move(used));
+  if (anchored.code() == Code::kNoSpace) {
+    // Better a pool that can be written than one whose index can be rebuilt.
+    if (anchors_.newest())
+      seams_.log.Warn("pool {}: from now on its index cannot be rebuilt from its device: {}",
+                      superblock_.pool.ToString(), anchored.message());
+    anchored = co_await anchors_.Erase(segments_);
+    if (anchored.ok()) co_return kNow;
+  }
+  if (!anchored.ok())
+    seams_.log.Error("pool {}: writing the anchor: {}", superblock_.pool.ToString(), anchored.message());
+  co_return limit();
+}
+
+Task<Status> LogPool::WriteAnchor(const FoldPlan& plan, SequenceNumber written, std::vector<SegmentUse> used) {
+  Anchor anchor;
+  anchor.number = plan.number;
+  anchor.position = plan.position;
+  // Older holes are forgotten by it, but for those that hide what a parent holds.
+  holes_from_ = std::max(holes_from_, written);
+  anchor.holes_from = holes_from_;
+  anchor.written = written;
+  anchor.segments = std::move(used);
+  anchor.swept = !structure_.AnythingToSweep();
+  Status described;
+  auto describe = [&] { described = DescribeFold(anchor); };
+  co_await seams_.executor.Call(seams_.loop, describe);
+  LS_CO_RETURN_IF_ERROR(described);
+  co_return co_await anchors_.Write(anchor, segments_);
+}
+
+Status LogPool::DescribeFold(Anchor& anchor) {
+  constexpr size_t kPage = 4096;
+  LS_ASSIGN_OR_RETURN(std::optional<Checkpoint> checkpoint, map_.index().LoadCheckpoint());
+  LS_ASSERT(checkpoint && checkpoint->number == anchor.number);
+  LS_ASSIGN_OR_RETURN(const Structure structure, Structure::Decode(checkpoint->structure));
+  anchor.structure = std::move(checkpoint->structure);
+  // A hole is needed as long as something that it hides may lie about; and when it hides what a parent holds.
+  const auto needed = [&](const HoleRecord& hole) {
+    if (!structure.HasLayer(hole.layer)) return false;
+    return hole.birth >= anchor.written || structure.layer(hole.layer).parent != kNoLayer;
+  };
+  Index::Batch forget;
+  forget.PutHolesKnownFrom(anchor.holes_from);
+  for (SequenceNumber from = 0;;) {
+    LS_ASSIGN_OR_RETURN(const std::vector<HoleRecord> holes, map_.index().Holes(from, kPage));
+    for (const HoleRecord& hole : holes) {
+      if (needed(hole))
+        anchor.holes.push_back(hole);
+      else
+        forget.DropHole(hole.birth);
+    }
+    if (holes.size() < kPage) break;
+    from = holes.back().birth + 1;
+  }
+  return map_.index().Write(forget);
 }
 
 Task<Status> LogPool::Relocate(const std::vector<MovedBlock>& blocks) {

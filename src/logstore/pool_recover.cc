@@ -84,13 +84,16 @@ Task<Result<block::PoolId>> Identify(io::Disk& disk) {
 
 namespace {
 
-// The index as it is, or a new one when there is none or it cannot be used: the log has everything that it had.
+IndexOptions IndexOptionsOf(const Options& options) {
+  return {options.index_cache_bytes, options.index_memtable_bytes};
+}
+
+// The index as it is. corrupted: there is none, or it cannot be used.
 Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Superblock& superblock,
                                          const Options& options, Seams& seams) {
   const block::PoolId pool = superblock.pool;
   LS_RETURN_IF_ERROR(seams.files.CreateDirectory(directory));
-  const IndexOptions index_options{options.index_cache_bytes, options.index_memtable_bytes};
-  auto index = Index::Open(seams.files, directory, index_options, seams.log);
+  auto index = Index::Open(seams.files, directory, IndexOptionsOf(options), seams.log);
   Status usable = index.status();
   if (index.ok()) {
     const auto checkpoint = (*index)->LoadCheckpoint();
@@ -107,16 +110,19 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Sup
     }
   }
   if (usable.ok()) return index;
-  if (usable.code() != Code::kCorrupted) return usable;
-  // The log has everything, as long as none of it has been given up to the cleaner.
-  if (superblock.least_index != 0)
-    return usable.WithContext(fmt::format(
-        "pool {} cannot be opened without its index in {}, because segments of its log have been reused; bring the "
-        "index back, or the pool from a replica", pool.ToString(), directory));
-  seams.log.Warn("pool {}: {}; rebuilding the index from the whole log", pool.ToString(), usable.message());
-  index = usable;  // closes it
-  LS_RETURN_IF_ERROR(Index::Destroy(seams.files, directory));
-  return Index::Open(seams.files, directory, index_options, seams.log);
+  return usable;
+}
+
+// What a new index can be made from: the whole log, as long as none of it has been given up to the cleaner; then, the
+// anchor (nullopt: the log).
+Task<Result<std::optional<Anchor>>> SourceOfIndex(AnchorStore& anchors, const Superblock& superblock) {
+  if (superblock.least_index == 0) co_return std::optional<Anchor>();
+  LS_CO_ASSIGN_OR_RETURN(const std::optional<AnchorPlace> place, co_await anchors.Find());
+  if (!place) co_return Corrupted("there is nothing on the device to rebuild it from (no anchor)");
+  LS_CO_ASSIGN_OR_RETURN(Anchor anchor, co_await anchors.Read(*place));
+  if (anchor.holes_from > anchor.written)
+    co_return Corrupted("what is on the device goes back to a version that wrote too little to rebuild it");
+  co_return std::optional(std::move(anchor));
 }
 
 }  // namespace
@@ -128,12 +134,33 @@ Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, 
     co_return Corrupted(fmt::format("the device of pool {} is shorter than the pool: {} bytes instead of {}",
                                     superblock.pool.ToString(), disk->size(),
                                     kDataOffset + superblock.segment_size * superblock.segment_count));
+  AnchorStore anchors(*disk, superblock);
+  std::optional<Anchor> anchor;
   Result<std::unique_ptr<Index>> index = Internal("not opened");
   auto open_index = [&] { index = OpenIndex(index_directory, superblock, options, seams); };
   co_await seams.executor.Call(seams.loop, open_index);
+  if (index.status().code() == Code::kCorrupted) {
+    const Status usable = index.status();
+    auto source = co_await SourceOfIndex(anchors, superblock);
+    if (!source.ok())
+      co_return source.status().WithContext(fmt::format(
+          "pool {} cannot be opened without its index in {} ({}); bring the index back, or the pool from a replica",
+          superblock.pool.ToString(), index_directory, usable.message()));
+    seams.log.Warn("pool {}: {}; rebuilding the index from the {}", superblock.pool.ToString(), usable.message(),
+                   *source ? "device" : "whole log");
+    anchor = std::move(*source);
+    auto make_index = [&] {
+      const Status gone = Index::Destroy(seams.files, index_directory);
+      if (gone.ok())
+        index = Index::Open(seams.files, index_directory, IndexOptionsOf(options), seams.log);
+      else
+        index = gone;
+    };
+    co_await seams.executor.Call(seams.loop, make_index);
+  }
   if (!index.ok()) co_return index.status();
   auto pool = std::make_unique<LogPool>(std::move(disk), superblock, std::move(*index), options, seams);
-  const Status recovered = co_await pool->Recover();
+  const Status recovered = co_await pool->Recover(anchor ? &*anchor : nullptr);
   if (!recovered.ok()) {
     co_await pool->Close();
     co_return recovered;
@@ -141,7 +168,33 @@ Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, 
   co_return std::unique_ptr<block::Pool>(std::move(pool));
 }
 
-Task<Status> LogPool::Recover() {
+Task<Status> LogPool::Recover(const Anchor* anchor) {
+  // Programs of before must not free segments without an anchor once there is one.
+  if (superblock_.version < kFormatVersion) LS_CO_RETURN_IF_ERROR(co_await WriteSuperblock(*disk_, superblock_));
+  LS_CO_ASSIGN_OR_RETURN(std::optional<AnchorPlace> newest, co_await anchors_.Find());
+  anchors_.Restore(std::move(newest));
+  if (anchors_.newest())
+    for (const uint32_t segment : anchors_.newest()->segments) segments_.RestoreKept(segment);
+  replaying_ = true;
+  Result<LogPosition> from = anchor ? anchor->position : LogPosition();
+  if (anchor) {
+    LS_CO_RETURN_IF_ERROR(co_await Rebuild(*anchor));
+  } else {
+    from = co_await LoadIndex();
+    LS_CO_RETURN_IF_ERROR(from.status());
+    if (const auto& place = anchors_.newest()) segments_.RestoreAnchored(place->position, place->segment, from->next);
+  }
+  Status replayed = co_await Replay(*from);
+  if (replayed.ok() && anchor) replayed = co_await FinishRebuild();
+  replaying_ = false;
+  LS_CO_RETURN_IF_ERROR(replayed);
+  writer_.Start(replay_position_, seams_.random.Next64());
+  writer_.OnProgress([this] { changes_.Progress(); });
+  // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
+  co_return co_await SyncNow();
+}
+
+Task<Result<LogPosition>> LogPool::LoadIndex() {
   LogPosition from{.segment = 0, .block = 0, .next_segment = 1, .previous_crc = 0, .next = 1};
   Result<std::optional<Checkpoint>> checkpoint = Internal("not read");
   Result<std::vector<std::pair<LayerId, uint64_t>>> used = Internal("not read");
@@ -156,10 +209,10 @@ Task<Status> LogPool::Recover() {
   LS_CO_RETURN_IF_ERROR(used.status());
   LS_CO_RETURN_IF_ERROR(segments.status());
   for (const SegmentCount& s : *segments) {
-    if (s.segment >= segments_.count() || s.live == 0 || s.live > segments_.segment_blocks())
+    if (s.segment >= segments_.count() || s.live > segments_.segment_blocks())
       co_return Corrupted(fmt::format("pool {}: the index counts blocks of a segment that the pool does not have",
                                       superblock_.pool.ToString()));
-    segments_.Restore(s.segment, s.live, s.youngest);
+    segments_.Restore(s.segment, s.live, s.youngest, s.written);
   }
   if (*checkpoint) {
     LS_CO_ASSIGN_OR_RETURN(structure_, Structure::Decode((*checkpoint)->structure));
@@ -172,14 +225,24 @@ Task<Status> LogPool::Recover() {
   }
   changes_.Begin(from);
   if (*checkpoint) changes_.Restore((*checkpoint)->places);
-  replaying_ = true;
-  const Status replayed = co_await Replay(from);
-  replaying_ = false;
-  LS_CO_RETURN_IF_ERROR(replayed);
-  writer_.Start(replay_position_, seams_.random.Next64());
-  writer_.OnProgress([this] { changes_.Progress(); });
-  // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
-  co_return co_await SyncNow();
+  LS_CO_RETURN_IF_ERROR(co_await LoadHolesKnownFrom(!*checkpoint && superblock_.least_index == 0, from.next));
+  co_return from;
+}
+
+Task<Status> LogPool::LoadHolesKnownFrom(bool whole_log, SequenceNumber position) {
+  Status status;
+  auto load = [&] {
+    const auto known = map_.index().HolesKnownFrom();
+    status = known.status();
+    if (!known.ok()) return;
+    holes_from_ = known->value_or(whole_log ? 1 : position);
+    if (*known) return;
+    Index::Batch batch;
+    batch.PutHolesKnownFrom(holes_from_);
+    status = map_.index().Write(batch);
+  };
+  co_await seams_.executor.Call(seams_.loop, load);
+  co_return status;
 }
 
 Task<Status> LogPool::Replay(LogPosition from) {
@@ -195,6 +258,7 @@ Task<Status> LogPool::Replay(LogPosition from) {
     if (batch->begin.segment != replay_position_.segment) {
       segments_.Close(replay_position_.segment, batch->header.first);
       segments_.Open(batch->begin.segment);
+      segments_.SetWritten(batch->begin.segment, batch->header.first);
     }
     replay_position_ = batch->end;
     changes_.Replayed(batch->end, batch->header.total_blocks());

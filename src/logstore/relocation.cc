@@ -59,7 +59,7 @@ std::vector<MovedBlock> BlocksOf(const std::vector<SegmentBatch>& batches) {
       const Entry& e = batch.header.entries[i];
       for (uint32_t j = 0; j < e.data_blocks(); ++j, ++at, ++index)
         if (e.type == EntryType::kWrite)
-          blocks.push_back({e.layer, e.block + j, batch.header.birth(i), at, 0, batch.header.block_crcs[index]});
+          blocks.push_back({e.layer, e.block + j, batch.header.birth(i), 0, at, 0, batch.header.block_crcs[index]});
     }
   }
   return blocks;
@@ -71,12 +71,14 @@ Status KeepLive(const Index& index, const NewestRetained& history, std::vector<M
   LS_RETURN_IF_ERROR(ForEachChunk(
       index, blocks, [&](const ChunkKey&, const ChunkVersions& record, size_t first, size_t end) -> Status {
         for (size_t i = first; i < end; ++i) {
-          const MovedBlock& b = blocks[i];
+          MovedBlock& b = blocks[i];
           bool lives = IsAt(record[b.block % kChunkBlocks], b);
+          b.death = 0;
           const auto newest = history.find(b.layer);
           if (!lives && newest != history.end() && b.birth <= newest->second) {
             LS_ASSIGN_OR_RETURN(const auto old, index.FindHistory(b.layer, b.block, b.birth));
             lives = old && IsAt(old->version, b);
+            if (lives) b.death = old->death;
           }
           if (lives) live.push_back(b);
         }

@@ -16,6 +16,7 @@ struct MovedBlock {
   LayerId layer = kNoLayer;
   uint64_t block = 0;
   SequenceNumber birth = 0;
+  SequenceNumber death = 0;  // what replaced it, when it is a replaced version
   uint64_t from = 0, to = 0;  // device blocks
   uint32_t crc = 0;
 };

@@ -33,7 +33,7 @@ Status VisitSegment(const Index& index, const Superblock& superblock, uint32_t s
   const uint64_t begin = superblock.first_block(segment), end = begin + superblock.segment_blocks();
   const auto visit = [&](LayerId layer, uint64_t block, const Version& v) {
     if (v.is_data() && v.location >= begin && v.location < end)
-      blocks.push_back({layer, block, v.birth, v.location, 0, v.crc});
+      blocks.push_back({layer, block, v.birth, 0, v.location, 0, v.crc});
     return true;
   };
   LS_RETURN_IF_ERROR(index.VisitCurrent(kNoLayer, visit));

@@ -12,15 +12,15 @@ namespace {
 
 // Whether `next` goes on where `last` ended.
 bool Continues(const BatchHeader& last, const BatchHeader& next) {
-  if (next.moved != last.moved || next.previous_crc != last.crc) return false;
-  return last.moved ? next.epoch == last.epoch : next.first == last.first + last.entries.size();
+  if (next.kind != last.kind || next.previous_crc != last.crc) return false;
+  return last.moved() ? next.epoch == last.epoch : next.first == last.first + last.entries.size();
 }
 
 // Appends the batch at `block` unless it does not continue the list.
 bool Take(const Superblock& superblock, uint32_t segment, uint32_t block, Result<BatchHeader> header,
           std::vector<SegmentBatch>& batches) {
   if (!header.ok() || block + header->total_blocks() > superblock.segment_blocks()) return false;
-  if (batches.empty() ? header->moved && header->previous_crc != 0 : !Continues(batches.back().header, *header))
+  if (batches.empty() ? header->moved() && header->previous_crc != 0 : !Continues(batches.back().header, *header))
     return false;
   const uint64_t data = superblock.first_block(segment) + block + header->header_blocks();
   batches.push_back({std::move(*header), data});

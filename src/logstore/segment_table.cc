@@ -12,15 +12,51 @@ SegmentTable::SegmentTable(const Superblock& superblock)
       live_(superblock.segment_count),
       uses_(superblock.segment_count),
       youngest_(superblock.segment_count),
+      written_(superblock.segment_count),
       free_(superblock.segment_count) {}
 
-void SegmentTable::Restore(uint32_t segment, uint32_t live, SequenceNumber youngest) {
-  LS_ASSERT(state_[segment] == State::kFree && live > 0);
+void SegmentTable::Restore(uint32_t segment, uint32_t live, SequenceNumber youngest, SequenceNumber written) {
+  LS_ASSERT(state_[segment] == State::kFree);
   state_[segment] = State::kClosed;
   --free_;
   live_[segment] = live;
   live_total_ += live;
+  if (live == 0) empty_.insert(segment);
   youngest_[segment] = youngest;
+  written_[segment] = written;
+}
+
+void SegmentTable::CloseLive() {
+  for (uint32_t segment = 0; segment < count(); ++segment) {
+    if (live_[segment] == 0 || state_[segment] != State::kFree) continue;
+    state_[segment] = State::kClosed;
+    --free_;
+  }
+}
+
+std::vector<SegmentUse> SegmentTable::InUse(uint32_t announced) const {
+  std::vector<SegmentUse> used;
+  for (uint32_t segment = 0; segment < count(); ++segment)
+    if (segment != announced &&
+        (state_[segment] == State::kOpen || (state_[segment] == State::kClosed && live_[segment] != 0)))
+      used.push_back({segment, live_[segment], written_[segment]});
+  return used;
+}
+
+uint32_t SegmentTable::Keep() {
+  const uint32_t segment = Take();
+  if (segment != kNoSegment) state_[segment] = State::kKept;
+  return segment;
+}
+void SegmentTable::RestoreKept(uint32_t segment) {
+  if (segment >= count() || state_[segment] != State::kFree) return;
+  state_[segment] = State::kKept;
+  --free_;
+}
+void SegmentTable::ReleaseKept(uint32_t segment) {
+  if (segment >= count() || state_[segment] != State::kKept) return;
+  state_[segment] = State::kFree;
+  ++free_;
 }
 
 void SegmentTable::Open(uint32_t segment) {
@@ -40,6 +76,7 @@ uint32_t SegmentTable::Take() {
   --free_;
   youngest_[cursor_] = 0;
   ++uses_[cursor_];
+  freed_.erase(cursor_);  // what is noted of it from here on is of this use
   return cursor_;
 }
 
@@ -47,6 +84,7 @@ void SegmentTable::Close(uint32_t segment, SequenceNumber end) {
   LS_ASSERT(state_[segment] == State::kOpen);
   state_[segment] = State::kClosed;
   if (end != 0) end_[segment] = end;
+  closed_.push_back(segment);
   if (live_[segment] == 0) empty_.insert(segment);
 }
 
@@ -66,12 +104,26 @@ void SegmentTable::AddLive(const LiveChanges& changes) {
   }
 }
 
-uint32_t SegmentTable::Checkpointed(SequenceNumber position, uint64_t generation) {
+SequenceNumber SegmentTable::EndOf(uint32_t segment) const {
+  const auto end = end_.find(segment);
+  return end == end_.end() ? 0 : end->second;
+}
+
+bool SegmentTable::Anchored(uint32_t segment, SequenceNumber anchored) const {
+  const auto until = anchored_until_.find(segment);
+  return EndOf(segment) > anchored || (until != anchored_until_.end() && until->second > anchored);
+}
+
+void SegmentTable::RestoreAnchored(SequenceNumber anchored, uint32_t segment, SequenceNumber position) {
+  for (uint32_t s = 0; s < count(); ++s)
+    if (state_[s] == State::kClosed && (s == segment || written_[s] >= anchored)) anchored_until_[s] = position;
+}
+
+uint32_t SegmentTable::Checkpointed(SequenceNumber position, SequenceNumber anchored, uint64_t generation) {
   uint32_t started = 0;
   for (auto it = empty_.begin(); it != empty_.end();) {
-    const auto end = end_.find(*it);
-    const SequenceNumber behind = end == end_.end() ? 0 : end->second;
-    if (behind > position || Pinned(behind)) {
+    const SequenceNumber behind = EndOf(*it);
+    if (behind > position || Pinned(behind) || Anchored(*it, anchored)) {
       ++it;
       continue;
     }
@@ -84,12 +136,21 @@ uint32_t SegmentTable::Checkpointed(SequenceNumber position, uint64_t generation
   return started;
 }
 
+bool SegmentTable::AnyNeedsAnchor(SequenceNumber position, SequenceNumber anchored) const {
+  return std::any_of(empty_.begin(), empty_.end(), [&](uint32_t segment) {
+    const SequenceNumber behind = EndOf(segment);
+    return behind <= position && !Pinned(behind) && Anchored(segment, anchored);
+  });
+}
+
 uint32_t SegmentTable::FreeDying(uint64_t generation) {
   const auto end =
       std::find_if(dying_.begin(), dying_.end(), [&](const Dying& d) { return d.generation > generation; });
   for (auto it = dying_.begin(); it != end; ++it) {
     state_[it->segment] = State::kFree;
+    freed_.insert(it->segment);
     end_.erase(it->segment);
+    anchored_until_.erase(it->segment);
     aside_.erase(it->segment);
     ++free_;
   }

@@ -6,6 +6,7 @@
 //   open     the log or the cleaner writes into it, or the log has announced that it will
 //   closed   nothing more is written; its live blocks become fewer
 //   dying    a durable checkpoint no longer knows of anything in it, but reads that began earlier may be under way
+//   kept     holds a part of the anchor (anchor.h)
 // Nothing is written over a segment before both are over: a crash finds everything that the index speaks of.
 //
 // On the pool's loop. The live counts change only in the turn of a fold (AddLive), so a running fold may read them.
@@ -16,6 +17,7 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "logstore/format.h"
@@ -29,6 +31,12 @@ struct LiveChange {
 };
 using LiveChanges = std::unordered_map<uint32_t, LiveChange>;
 
+struct SegmentUse {
+  uint32_t segment = 0;
+  uint32_t live = 0;
+  SequenceNumber written = 0;  // SegmentTable::written
+};
+
 class SegmentTable {
  public:
   explicit SegmentTable(const Superblock& superblock);
@@ -38,6 +46,10 @@ class SegmentTable {
   uint32_t free_count() const { return free_; }
   uint32_t live(uint32_t segment) const { return live_[segment]; }
   SequenceNumber youngest(uint32_t segment) const { return youngest_[segment]; }
+  // Nothing in the segment had died before this entry, but what is marked with its death. Of the log's segments: their
+  // first entry; of the cleaner's: what the map knew when their blocks were found to live.
+  SequenceNumber written(uint32_t segment) const { return written_[segment]; }
+  void SetWritten(uint32_t segment, SequenceNumber at) { written_[segment] = at; }
   // How often the segment has been taken: what was read of it before is of another use.
   uint32_t uses(uint32_t segment) const { return uses_[segment]; }
   bool is_free(uint32_t segment) const { return state_[segment] == State::kFree; }
@@ -47,8 +59,20 @@ class SegmentTable {
   // Everything in the log from this entry on is still in place; what was before has been freed, at least in part.
   SequenceNumber log_start() const { return log_start_; }
 
-  // From recovery: a closed segment with so many live blocks.
-  void Restore(uint32_t segment, uint32_t live, SequenceNumber youngest);
+  // From recovery: a closed segment with so many live blocks, or one without any that has not been freed.
+  void Restore(uint32_t segment, uint32_t live, SequenceNumber youngest, SequenceNumber written);
+  // Segments that were closed, and those that were freed, since it was asked last. The index notes them, so that
+  // recovery knows of those without live blocks too.
+  std::vector<uint32_t> TakeClosed() { return std::exchange(closed_, {}); }
+  std::set<uint32_t> TakeFreed() { return std::exchange(freed_, {}); }
+  // From the rebuilding of an index: what has been found to hold live blocks is closed.
+  void CloseLive();
+  // Segments that hold, or may hold, something that the map knows of, `announced` (where nothing is yet) left out.
+  std::vector<SegmentUse> InUse(uint32_t announced) const;
+  // Takes a free segment for the anchor, or marks one as taken; gives it back.
+  uint32_t Keep();
+  void RestoreKept(uint32_t segment);
+  void ReleaseKept(uint32_t segment);
   void RestoreLogStart(SequenceNumber start) { log_start_ = start; }
   // The log was found to be writing here, or to go on here next. Idempotent.
   void Open(uint32_t segment);
@@ -62,8 +86,13 @@ class SegmentTable {
   void AddLive(const LiveChanges& changes);
 
   // Everything in the log before `position` is in a durable index, and so are all counts: segments without live blocks
-  // start dying. `generation` is that of reads that begin from now on. Answers how many did.
-  uint32_t Checkpointed(SequenceNumber position, uint64_t generation);
+  // start dying. From entry `anchored` on the log has to stay. `generation` is that of reads that begin from now on.
+  // Answers how many did.
+  uint32_t Checkpointed(SequenceNumber position, SequenceNumber anchored, uint64_t generation);
+  // Whether it would find more if nothing of the log had to stay.
+  bool AnyNeedsAnchor(SequenceNumber position, SequenceNumber anchored) const;
+  // From recovery: the log from entry `anchored`, in `segment`, to `position` has to stay, wherever it is.
+  void RestoreAnchored(SequenceNumber anchored, uint32_t segment, SequenceNumber position);
   // How many segments are dying, and the generation of the oldest.
   size_t dying() const { return dying_.size(); }
   uint64_t oldest_dying() const { return dying_.front().generation; }
@@ -88,9 +117,12 @@ class SegmentTable {
   size_t set_aside() const { return aside_.size(); }
 
  private:
+  // Behind the log's last entry in it; 0: none is to be minded.
+  SequenceNumber EndOf(uint32_t segment) const;
+  bool Anchored(uint32_t segment, SequenceNumber anchored) const;
   bool Pinned(SequenceNumber end) const { return !pins_.empty() && end > *pins_.begin(); }
 
-  enum class State : uint8_t { kFree, kOpen, kClosed, kDying };
+  enum class State : uint8_t { kFree, kOpen, kClosed, kDying, kKept };
   struct Dying {
     uint32_t segment;
     uint64_t generation;
@@ -99,10 +131,13 @@ class SegmentTable {
   const uint32_t segment_blocks_;
   std::vector<State> state_;
   std::vector<uint32_t> live_, uses_;
-  std::vector<SequenceNumber> youngest_;
+  std::vector<SequenceNumber> youngest_, written_;
   std::unordered_map<uint32_t, SequenceNumber> end_;  // of closed ones of the log that may be newer than the checkpoint
+  std::unordered_map<uint32_t, SequenceNumber> anchored_until_;  // of closed ones, from before the pool was opened
   std::set<uint32_t> empty_;                          // closed, without live blocks
   std::vector<Dying> dying_;                          // oldest first
+  std::vector<uint32_t> closed_;                      // since the last fold
+  std::set<uint32_t> freed_;                          // since the last fold, and free still
   std::set<uint32_t> aside_;
   std::multiset<SequenceNumber> pins_;
   uint32_t free_ = 0, cursor_ = 0;
