@@ -71,19 +71,6 @@ Result<AnchorPlace> DecodeHeader(const Superblock& superblock, std::span<const s
   return place;
 }
 
-void PutPosition(Encoder& e, const LogPosition& p) {
-  e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);
-}
-LogPosition GetPosition(Decoder& d) {
-  LogPosition p;
-  p.segment = d.Little<uint32_t>();
-  p.block = d.Little<uint32_t>();
-  p.next_segment = d.Little<uint32_t>();
-  p.previous_crc = d.Little<uint32_t>();
-  p.next = d.Little<uint64_t>();
-  return p;
-}
-
 }  // namespace
 
 std::string Anchor::Encode() const {

@@ -89,6 +89,19 @@ Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from)
   return s;
 }
 
+void PutPosition(Encoder& e, const LogPosition& p) {
+  e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);
+}
+LogPosition GetPosition(Decoder& d) {
+  LogPosition p;
+  p.segment = d.Little<uint32_t>();
+  p.block = d.Little<uint32_t>();
+  p.next_segment = d.Little<uint32_t>();
+  p.previous_crc = d.Little<uint32_t>();
+  p.next = d.Little<uint64_t>();
+  return p;
+}
+
 void EncodeBatchHeader(const block::PoolId& pool, BatchHeader& header, std::span<std::byte> to) {
   LS_ASSERT(to.size() == size_t{header.header_blocks()} * kBlockSize);
   LS_ASSERT(header.entries.size() <= kMaxEntriesPerBatch && header.data_blocks() <= kMaxBlocksPerBatch);

@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "base/codec.h"
 #include "base/status.h"
 #include "block/types.h"
 
@@ -69,6 +70,9 @@ struct LogPosition {
   SequenceNumber next = 1;    // the sequence number that its first entry carries
   bool operator==(const LogPosition&) const = default;
 };
+// In 24 bytes.
+void PutPosition(Encoder& e, const LogPosition& position);
+LogPosition GetPosition(Decoder& d);
 
 enum class EntryType : uint8_t {
   kWrite = 1,        // `count` blocks of data for (layer, block...)

@@ -372,21 +372,6 @@ Result<std::vector<SegmentCount>> Index::Segments() const {
   return counts;
 }
 
-namespace {
-void PutLogPosition(Encoder& e, const LogPosition& p) {
-  e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);
-}
-LogPosition GetLogPosition(Decoder& d) {
-  LogPosition p;
-  p.segment = d.Little<uint32_t>();
-  p.block = d.Little<uint32_t>();
-  p.next_segment = d.Little<uint32_t>();
-  p.previous_crc = d.Little<uint32_t>();
-  p.next = d.Little<uint64_t>();
-  return p;
-}
-}  // namespace
-
 Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   std::string position, structure;
   auto s = rep_->db->Get(rocksdb::ReadOptions(), kRebuildingKey, &position);
@@ -399,10 +384,10 @@ Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   Decoder d(position);
   Checkpoint c;
   d.Bytes(c.pool.uuid.bytes);
-  c.position = GetLogPosition(d);
+  c.position = GetPosition(d);
   c.number = d.Little<uint64_t>();
   c.log_start = d.Little<uint64_t>();
-  while (d.ok() && d.remaining() != 0) c.places.push_back(GetLogPosition(d));
+  while (d.ok() && d.remaining() != 0) c.places.push_back(GetPosition(d));
   if (!d.ok()) return Corrupted("the index's checkpoint is damaged; rebuild the index from the log");
   c.structure = std::move(structure);
   return std::optional(std::move(c));
@@ -457,9 +442,9 @@ void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& p
   std::string value;
   Encoder e(value);
   e.Bytes(pool.uuid.bytes);
-  PutLogPosition(e, position);
+  PutPosition(e, position);
   e.Little(number).Little(log_start);
-  for (const LogPosition& place : places) PutLogPosition(e, place);
+  for (const LogPosition& place : places) PutPosition(e, place);
   rep_->batch.Put(kPositionKey, value);
   if (!structure.empty()) rep_->batch.Put(kStructureKey, rocksdb::Slice(structure.data(), structure.size()));
 }

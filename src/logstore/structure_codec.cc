@@ -22,16 +22,7 @@ void Get(Decoder& d, Id<Tag>& id) {
 }
 
 void Put(Encoder& e, const LogPosition& p) {
-  e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);
-}
-LogPosition GetPosition(Decoder& d) {
-  LogPosition p;
-  p.segment = d.Little<uint32_t>();
-  p.block = d.Little<uint32_t>();
-  p.next_segment = d.Little<uint32_t>();
-  p.previous_crc = d.Little<uint32_t>();
-  p.next = d.Little<uint64_t>();
-  return p;
+  PutPosition(e, p);
 }
 
 // A count of things of at least `each` bytes; turns the decoder bad when so many cannot follow.
