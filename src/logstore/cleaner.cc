@@ -134,6 +134,8 @@ Task<void> Cleaner::Run() {
     image = {};
   }
   running_ = false;
+  // Whoever began to wait while the last reads came to their end has been answered by nobody.
+  if (!waiting_.empty()) Kick();
   if (stopped_) pool_.seams().loop.Post(std::exchange(stopped_, {}));
 }
 

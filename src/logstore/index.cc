@@ -144,7 +144,10 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   o.stats_persist_period_sec = 0;
   // Nothing is written by closing: what was not persisted is replayed from the log.
   o.avoid_flush_during_shutdown = true;
-  o.avoid_unnecessary_blocking_io = true;
+  if (options.background == nullptr)
+    o.avoid_unnecessary_blocking_io = true;
+  else
+    o.max_file_opening_threads = 1;  // and no threads of its own while opening
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
@@ -156,8 +159,18 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
 }  // namespace
 
 struct Index::Rep {
+  io::Background* background = nullptr;
   std::unique_ptr<rocksdb::Env> env;
   std::unique_ptr<rocksdb::DB> db;
+
+  ~Rep() {
+    db.reset();
+    Settle();
+  }
+  // What a call has started in the background is over, where that has to happen in the same order every time.
+  void Settle() const {
+    if (background != nullptr) background->Settle();
+  }
 };
 struct Index::Batch::Rep {
   rocksdb::WriteBatch batch;
@@ -173,9 +186,11 @@ Result<std::unique_ptr<Index>> Index::Open(io::FileSystem& files, const std::str
   LS_ASSIGN_OR_RETURN(const bool trimmed, TrimManifest(files, directory));
   if (trimmed) log.Info("index in {}: its manifest had a torn end, which was cut off", directory);
   auto rep = std::make_unique<Rep>();
-  rep->env = MakeIndexEnv(files);
+  rep->background = options.background;
+  rep->env = MakeIndexEnv(files, options.background);
   rocksdb::DB* db = nullptr;
   const auto s = rocksdb::DB::Open(DbOptions(rep->env.get(), options, log), directory, &db);
+  rep->Settle();
   if (!s.ok()) return ToStatus(s).WithContext("cannot open the index in " + directory);
   rep->db.reset(db);
   return std::unique_ptr<Index>(new Index(std::move(rep)));
@@ -546,11 +561,15 @@ Result<std::vector<FoundRecord>> Index::Found(const FoundRecord* after, size_t l
 Status Index::Write(Batch& batch) {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
-  return ToStatus(rep_->db->Write(options, &batch.rep_->batch));
+  const auto s = rep_->db->Write(options, &batch.rep_->batch);
+  rep_->Settle();
+  return ToStatus(s);
 }
 
 Status Index::Persist() {
-  return ToStatus(rep_->db->Flush(rocksdb::FlushOptions()));
+  const auto s = rep_->db->Flush(rocksdb::FlushOptions());
+  rep_->Settle();
+  return ToStatus(s);
 }
 
 }  // namespace lockstep::logstore
