@@ -1,5 +1,7 @@
 #include "sim/background.h"
 
+#include <algorithm>
+
 namespace lockstep::sim {
 
 SimBackground::~SimBackground() {
@@ -34,16 +36,24 @@ size_t SimBackground::Cancel(void* tag) {
 
 void SimBackground::Settle() {
   std::unique_lock lock(mutex_);
+  settling_ = true;
+  changed_.notify_all();
   changed_.wait(lock, [this] { return jobs_.empty() && !running_; });
+  settling_ = false;
 }
 
 void SimBackground::Work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return !jobs_.empty() || ending_; });
-    if (jobs_.empty()) return;
-    const Job job = jobs_.front();
-    jobs_.pop_front();
+    auto next = jobs_.end();
+    changed_.wait(lock, [&] {
+      const auto may_begin = [this](const Job& job) { return !job.patient || settling_ || ending_; };
+      next = std::find_if(jobs_.begin(), jobs_.end(), may_begin);
+      return next != jobs_.end() || ending_;
+    });
+    if (next == jobs_.end()) return;
+    const Job job = *next;
+    jobs_.erase(next);
     running_ = true;
     lock.unlock();
     job.run(job.argument);

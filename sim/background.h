@@ -1,6 +1,7 @@
 // A library's background work in simulation: on one real thread, because the library blocks while it waits for it, but
 // handed over so that what reaches the simulated files does so in the same order every time. The users' part is to call
 // Settle when a call into the library is over; then the simulation's thread and this one never do I/O at the same time.
+// Work that nobody waits for begins in Settle only: its outcome would otherwise reach the library early or late.
 #pragma once
 
 #include <atomic>
@@ -32,7 +33,7 @@ class SimBackground final : public io::Background {
   std::mutex mutex_;  // guards all below but the clock
   std::condition_variable changed_;
   std::deque<Job> jobs_;
-  bool running_ = false, ending_ = false;
+  bool running_ = false, settling_ = false, ending_ = false;
   std::thread thread_;  // begun with the first job
   std::atomic<uint64_t> now_us_ = 1767225600ull * 1000000;
 };

@@ -16,6 +16,7 @@ class Background {
     void* argument = nullptr;
     void* tag = nullptr;
     void (*cancelled)(void* argument) = nullptr;  // instead of `run`; may be null
+    bool patient = false;                         // nobody waits for it: it may begin as late as in Settle
   };
 
   virtual ~Background() = default;

@@ -174,6 +174,10 @@ struct Index::Rep {
 };
 struct Index::Batch::Rep {
   rocksdb::WriteBatch batch;
+  // Keys [first, end) that go. Deleted one by one, when it is written, and not by DeleteRange: where there are range
+  // tombstones, iterators of RocksDB before 8.6 take a block that cannot be read, or is not in memory when only memory
+  // is asked, for one that holds nothing, and a lookup answers with an older version.
+  std::vector<std::pair<std::string, std::string>> ranges;
 };
 
 Index::Batch::Batch() : rep_(std::make_unique<Rep>()) {}
@@ -440,10 +444,10 @@ void Index::Batch::DropHistory(const HistoryRecord& r) {
 }
 void Index::Batch::DropChunks(LayerId layer, uint64_t end_chunk) {
   rep_->batch.Delete(UsedKey(layer));
-  rep_->batch.DeleteRange(CurrentKey(layer, 0), CurrentKey(layer, end_chunk));
+  rep_->ranges.emplace_back(CurrentKey(layer, 0), CurrentKey(layer, end_chunk));
 }
 void Index::Batch::DropHistoryBefore(LayerId layer, uint64_t end_block) {
-  rep_->batch.DeleteRange(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
+  rep_->ranges.emplace_back(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
 }
 void Index::Batch::PutSegment(const SegmentCount& count) {
   std::string value;
@@ -463,7 +467,7 @@ void Index::Batch::DropLayer(LayerId layer) {
   for (const char table : {kCurrent, kHistory, kDeath}) {
     std::string first(1, table);
     AppendBig(first, layer, 4);
-    rep_->batch.DeleteRange(first, LayerEnd(table, layer));
+    rep_->ranges.emplace_back(first, LayerEnd(table, layer));
   }
 }
 void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
@@ -503,7 +507,7 @@ void Index::Batch::BeginRebuild() {
 }
 void Index::Batch::EndRebuild() {
   rep_->batch.Delete(kRebuildingKey);
-  rep_->batch.DeleteRange(std::string(1, kFound), std::string(1, kFound + 1));
+  rep_->ranges.emplace_back(std::string(1, kFound), std::string(1, kFound + 1));
 }
 
 Result<std::vector<HoleRecord>> Index::Holes(SequenceNumber from, size_t limit) const {
@@ -558,7 +562,25 @@ Result<std::vector<FoundRecord>> Index::Found(const FoundRecord* after, size_t l
   return found;
 }
 
+Status Index::ExpandRanges(Batch& batch) const {
+  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
+  for (const auto& [first, end] : batch.rep_->ranges) {
+    for (it->Seek(first); it->Valid() && View(it->key()) < end; it->Next()) {
+      const std::string_view key = View(it->key());
+      batch.rep_->batch.Delete(it->key());
+      HistoryRecord r;
+      if (key[0] != kHistory || key.size() != kHistoryKeySize) continue;
+      if (!DecodeHistory(View(it->value()), ReadBig(key.substr(11)), r)) return DamagedHistory();
+      batch.rep_->batch.Delete(DeathKey(static_cast<LayerId>(ReadBig(key.substr(1, 4))), r.death,
+                                        ReadBig(key.substr(5, 6)), r.version.birth));
+    }
+    if (!it->status().ok()) return ToStatus(it->status());
+  }
+  return {};
+}
+
 Status Index::Write(Batch& batch) {
+  LS_RETURN_IF_ERROR(ExpandRanges(batch));
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   const auto s = rep_->db->Write(options, &batch.rep_->batch);

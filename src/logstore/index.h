@@ -170,6 +170,7 @@ class Index {
  private:
   struct Rep;
   explicit Index(std::unique_ptr<Rep> rep);
+  Status ExpandRanges(Batch& batch) const;
   std::unique_ptr<Rep> rep_;
 };
 

@@ -63,6 +63,9 @@ Task<void> LogPool::Close() {
       [this](auto resume) { writer_.Sync([resume = std::move(resume)](Status) mutable { resume(); }); });
   // A background fold that was only waiting for its turn ends in a turn of its own.
   while (background_fold_) co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
+  // What the writer has asked the loop for comes before this, and finds the writer still there.
+  co_await SuspendWith([this](auto resume) { seams_.loop.BeforeWait(std::move(resume)); });
+  co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
 }
 
 Task<Status> LogPool::SyncNow() {

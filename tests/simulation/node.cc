@@ -126,6 +126,8 @@ void Node::Submit(std::unique_ptr<Op> op) {
   };
   ++in_flight_;
   ++kinds_[KindName(op->request)];
+  env_.trace().Add(op->point.IsNil() ? "ask" : "ask point", {static_cast<uint64_t>(op->request.op), op->request.offset,
+                                                            op->request.length});
   ++using_[op->point.IsNil() ? op->volume.uuid : op->point.uuid];
   block::Volume& volume = *op->handle;
   volume.Submit(op.release()->request);
@@ -218,7 +220,10 @@ void Node::Done(Op& op) {
     seen.push_back(Recognize(op.memory.data() + i * kBlockSize, first + i));
   const auto problem = op.point.IsNil() ? oracle_.CheckRead(op.volume, first, seen, op.submitted)
                                         : oracle_.CheckPointRead(op.point, op.volume, first, seen);
-  if (problem) report_.Add(*problem);
+  if (problem) {
+    env_.trace().Add("PROBLEM", {op.submitted});
+    report_.Add(*problem);
+  }
 }
 
 std::vector<VolumeId> Node::LockedBy(const std::vector<block::Change>& changes) const {
@@ -237,6 +242,7 @@ void Node::Apply(std::vector<block::Change> changes) {
   LS_ASSERT(!structure_busy_);
   structure_busy_ = true;
   for (const VolumeId& v : LockedBy(changes)) locked_.insert(v);
+  for (const block::Change& change : changes) env_.trace().Add("change", {change.index()});
   block::Transaction transaction{{env_.random().NextUuid()}, std::move(changes)};
   oracle_.Begin(transaction);
   Spawn(RunTransaction(std::move(transaction)));
