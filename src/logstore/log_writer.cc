@@ -63,19 +63,21 @@ uint64_t LogWriter::device_block(const LogPosition& p) const {
   return superblock_.first_block(p.segment) + p.block;
 }
 
-uint64_t LogWriter::WholeSegments(bool may_use_reserve) const {
-  const uint64_t reserve = options_.cleaner_reserve + (may_use_reserve ? 0 : options_.structure_reserve);
+uint64_t LogWriter::WholeSegments(Use use) const {
+  uint64_t reserve = options_.cleaner_reserve;
+  if (use == Use::kData) reserve += options_.structure_reserve;
+  if (use == Use::kFreeing && reserve > 1) --reserve;
   const uint64_t there = uint64_t{segments_.free_count()} + (HasNext() ? 1 : 0);
   return there > reserve ? there - reserve : 0;
 }
 
-Status LogWriter::CheckSpace(uint32_t entries, uint32_t data_blocks, bool may_use_reserve) const {
+Status LogWriter::CheckSpace(uint32_t entries, uint32_t data_blocks, Use use) const {
   if (!failure_.ok()) return failure_;
   const uint64_t waste = segment_blocks_ - usable_per_segment();
   const uint64_t here = segment_blocks_ - position_.block;
-  const uint64_t whole = WholeSegments(may_use_reserve);
+  const uint64_t whole = WholeSegments(use);
   // What the reserve is for may also use what is left of the segment in which the writes ended.
-  const bool here_too = may_use_reserve || whole > 0 || segments_.free_count() >= options_.cleaner_reserve;
+  const bool here_too = use != Use::kData || whole > 0 || segments_.free_count() >= options_.cleaner_reserve;
   const uint64_t usable = whole * usable_per_segment() + (here_too && here > waste ? here - waste : 0);
   if (queued_blocks_ + entries + HeaderBlocks(1, data_blocks) + data_blocks <= usable) return {};
   return NoSpace(

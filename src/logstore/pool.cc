@@ -22,6 +22,14 @@ Status NoPoint(block::PointId id) {
 
 constexpr uint32_t kUsualTransactionBlocks = 16;
 
+// Deleting and releasing must be possible when everything else has used up the reserve: nothing else brings space back.
+LogWriter::Use UseOf(const block::Transaction& transaction) {
+  const bool frees = std::all_of(transaction.changes.begin(), transaction.changes.end(), [](const block::Change& c) {
+    return std::holds_alternative<block::DeleteVolume>(c) || std::holds_alternative<block::ReleasePoint>(c);
+  });
+  return frees ? LogWriter::Use::kFreeing : LogWriter::Use::kStructure;
+}
+
 LogWriterOptions WriterOptions(const Superblock& superblock, const Options& options) {
   const SpaceMarks marks = SpaceMarks::For(superblock);
   return {options.max_batches_in_flight, marks.structure_reserve, marks.cleaner_reserve};
@@ -98,7 +106,8 @@ Task<Status> LogPool::WaitForSpace() {
 
 Task<Status> LogPool::Apply(block::Transaction transaction) {
   // Before the turn is taken, for the cleaner needs it. What most transactions take is a block.
-  while (writer_.CheckSpace(1, kUsualTransactionBlocks, true).code() == Code::kNoSpace && cleaner_->CanHelp()) {
+  const LogWriter::Use use = UseOf(transaction);
+  while (writer_.CheckSpace(1, kUsualTransactionBlocks, use).code() == Code::kNoSpace && cleaner_->CanHelp()) {
     const Status waited = co_await WaitForSpace();
     if (!waited.ok()) break;
   }
@@ -117,7 +126,7 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
     co_return Status(Code::kTooLarge,
                      fmt::format("the transaction takes {} bytes; this pool's limit is {}", payload.size(),
                                  uint64_t{writer_.max_transaction_blocks()} * kBlockSize));
-  LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(1, blocks, true));
+  LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(1, blocks, UseOf(transaction)));
 
   const std::unique_ptr<std::byte, void (*)(void*)> memory(
       static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, padded)), std::free);

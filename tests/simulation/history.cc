@@ -171,6 +171,7 @@ class History {
       Advance(random_.Below(40));
       env_.faults().CutPowerNow();
     }
+    node.on_point = nullptr;
     if (!report_.stuck) {
       node.disk().ReleaseHung();
       env_.faults().HangAt(0);
@@ -178,16 +179,18 @@ class History {
       node.RunUntil([&] { return !follower.running(); }, "a change stream that was closed");
       node.Settle();
     }
-    node.on_point = nullptr;
     if (report_.stuck) return;
     follower.Drop();
     node.Close();
     if (report_.stuck) return;
     crashed_ = env_.faults().power_is_cut();  // or it came while the node was being closed
-    if (crashed_)
+    if (crashed_) {
       env_.Crash();
-    else
-      env_.faults().Clear();
+    } else if (env_.faults().Clear(); fault == Fault::kError) {
+      // A device that failed is reset: what it had not flushed may be gone, as after a crash.
+      env_.media("disk")->Crash(env_.fault_random());
+      crashed_ = true;
+    }
     env_.media("disk")->ForgetReadErrors();
   }
 
