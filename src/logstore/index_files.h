@@ -13,8 +13,8 @@ class Env;
 
 namespace lockstep::logstore {
 
-// `files` outlives the result, and so does `background`, which RocksDB gets instead of threads and time of its own; null:
-// those of rocksdb::Env::Default().
+// `files` outlives the result, and so does `background`, which RocksDB gets instead of threads and time of its own;
+// null: those of rocksdb::Env::Default().
 std::unique_ptr<rocksdb::Env> MakeIndexEnv(io::FileSystem& files, io::Background* background);
 
 }  // namespace lockstep::logstore

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/checksum.h"
+#include "base/planted.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -247,6 +248,10 @@ void LogWriter::Complete(Batch& batch) {
 }
 
 void LogWriter::FinishInOrder() {
+  if (LS_PLANTED(10)) {
+    const auto done = std::find_if(in_flight_.begin(), in_flight_.end(), [](const auto& b) { return b->done; });
+    if (done != in_flight_.end()) std::swap(*done, in_flight_.front());
+  }
   while (!in_flight_.empty() && in_flight_.front()->done) {
     std::unique_ptr<Batch> batch = std::move(in_flight_.front());
     in_flight_.pop_front();
@@ -314,11 +319,12 @@ void LogWriter::StartSync() {
   sync_request_.op = io::DiskRequest::Op::kFlush;
   sync_request_.context = this;
   sync_request_.done = [](io::DiskRequest& r) { static_cast<LogWriter*>(r.context)->OnSynced(r.status); };
+  if (LS_PLANTED(1)) return loop_.Post([this] { OnSynced({}); });
   disk_.Submit(sync_request_);
 }
 
 void LogWriter::OnSynced(const Status& status) {
-  if (!status.ok() && failure_.ok()) {
+  if (!status.ok() && failure_.ok() && !LS_PLANTED(12)) {
     failure_ = status.WithContext(
         fmt::format("pool {}: flushing the log failed, the pool accepts no more writes until it is reopened",
                     superblock_.pool.ToString()));
@@ -328,7 +334,7 @@ void LogWriter::OnSynced(const Status& status) {
   if (failure_.ok()) durable_ = std::max(durable_, sync_covers_);
   auto served = std::exchange(sync_served_, {});
   sync_running_ = false;
-  const Status outcome = failure_;
+  const Status outcome = LS_PLANTED(12) ? status : failure_;
   if (!sync_waiting_.empty()) StartSync();
   Progress();
   for (auto& done : served) done(outcome);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -70,7 +71,7 @@ Task<void> LogPool::Close() {
   co_await SuspendWith(
       [this](auto resume) { writer_.Sync([resume = std::move(resume)](Status) mutable { resume(); }); });
   // A background fold that was only waiting for its turn ends in a turn of its own.
-  while (background_fold_) co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
+  while (background_fold_) co_await seams_.loop.Sleep(std::chrono::milliseconds(1));
   // What the writer has asked the loop for comes before this, and finds the writer still there.
   co_await SuspendWith([this](auto resume) { seams_.loop.BeforeWait(std::move(resume)); });
   co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });

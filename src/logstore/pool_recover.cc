@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "logstore/pool.h"
+#include "base/planted.h"
 #include "logstore/read_path.h"
 #include "logstore/write_path.h"
 
@@ -188,7 +189,7 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
   if (replayed.ok() && anchor) replayed = co_await FinishRebuild();
   replaying_ = false;
   LS_CO_RETURN_IF_ERROR(replayed);
-  writer_.Start(replay_position_, seams_.random.Next64());
+  writer_.Start(replay_position_, LS_PLANTED(3) ? 1 : seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
   // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
   co_return co_await SyncNow();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
 #include "logstore/pool.h"
 
 namespace lockstep::logstore {
@@ -103,7 +104,7 @@ void WritePath::GoOn(const Status& freed) {
     if (freed.ok() && MayWait(*request, room)) return WaitForSpace();
     waiting_.pop_front();
     // Its range may have been taken hold of while it waited: a copy must not come after it in the log.
-    if (room.ok() && Holds(*volume, *request))
+    if (room.ok() && Holds(*volume, *request) && !LS_PLANTED(14))
       held_->waiting.push_back(request);
     else if (room.ok())
       Enter(volume->top, *request);
@@ -198,7 +199,7 @@ void WritePath::PieceDone(Piece& piece) {
 }
 
 void WritePath::RequestDone(block::Request& request) {
-  if (!request.fua || !request.status.ok()) {
+  if (!request.fua || !request.status.ok() || LS_PLANTED(17)) {
     --in_flight_;
     return request.done(request);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/simulation/follower.h"
+#include "tests/simulation/index_loss.h"
 
 namespace rocksdb {
 // From its shared library, without a header: what the heights of its skip lists are drawn from, one per thread. It has
@@ -72,7 +73,7 @@ class History {
     env_.set_disk_timing(shape_.timing);
     if (!Format()) return;
     for (int life = 0; life < shape_.lives && Fine(); ++life) Live(life + 1 == shape_.lives);
-    if (Fine() && !damaged_) End();
+    if (Fine()) damaged_ ? EndDamaged() : End();
   }
 
  private:
@@ -89,9 +90,25 @@ class History {
     return status.ok();
   }
 
+  // Opens the pool, now and then with the index lost or an old one in its place. It must refuse that, or hold what it
+  // held: then it gets back what it had.
+  Status TryOpen(Node& node) {
+    IndexCopy index = SaveIndex(env_.files(), "index");
+    if (random_.OneIn(5)) {
+      RestoreIndex(env_.files(), "index", random_.OneIn(2) ? IndexCopy() : old_index_);
+      const Status status = node.Open(shape_.options);
+      ++report_.counts[status.ok() ? "index lost, rebuilt" : "index lost, refused"];
+      if (status.ok() || report_.stuck) return status;
+      if (status.code() != Code::kCorrupted) report_.Add("without its index the pool says: " + status.ToString());
+      RestoreIndex(env_.files(), "index", index);
+    }
+    if (random_.OneIn(2)) old_index_ = std::move(index);
+    return node.Open(shape_.options);
+  }
+
   // Opens the pool and checks what it holds. False: the history is over.
   bool Open(Node& node) {
-    const Status status = node.Open(shape_.options);
+    const Status status = TryOpen(node);
     if (!status.ok() && !report_.stuck) {
       if (!damaged_)
         report_.Add(fmt::format("the pool cannot be opened after a {}: {}", crashed_ ? "crash" : "restart",
@@ -151,22 +168,56 @@ class History {
     node.on_point = [&](PointId point) {
       if (follow_at_-- == 0) follower.Start(point);
     };
+    if (RepeatLost(node)) return Stop(node, follower, Fault::kPowerCut);
     Plan(node, fault);
+    acts_after_failure_ = static_cast<int>(random_.Below(60));
     unreadable_at_ = fault == Fault::kUnreadable ? shape_.acts / 4 : INT32_MAX;
     for (int i = 0; i < shape_.acts && GoesOn(node); ++i) Act(node, i);
     Stop(node, follower, fault);
   }
 
-  bool GoesOn(Node& node) { return Fine() && !env_.faults().power_is_cut() && !node.failed(); }
+  // Users notice late that a pool has failed.
+  bool GoesOn(Node& node) {
+    return Fine() && !env_.faults().power_is_cut() && (!node.failed() || acts_after_failure_-- > 0);
+  }
+
+  // The power fails while two writes are on their way, each a batch of its own; the first is often lost alone.
+  void LeaveTwoWrites(Node& node) {
+    const auto v = AnyVolume(node, true);
+    if (!v) return;
+    node.Flush(*v);
+    node.Settle();
+    if (!GoesOn(node) || oracle_.volumes().at(*v).blocks() < 2) return;
+    node.disk().set_timing({std::chrono::milliseconds(2), std::chrono::milliseconds(2)});
+    repeat_ = Lost{*v, random_.Below(oracle_.volumes().at(*v).blocks() - 1), ++tag_};
+    node.Write(*v, repeat_->block, 1, repeat_->tag, false);
+    Advance(6);
+    node.Write(*v, repeat_->block + 1, 1, ++tag_, false);
+    Advance(6);
+    env_.faults().CutPowerNow();
+  }
+
+  // Its client writes again what was lost, in the next life, and the power fails again. What came behind it in the log
+  // of the life before must not come back.
+  bool RepeatLost(Node& node) {
+    if (!repeat_) return false;
+    const Lost lost = *std::exchange(repeat_, std::nullopt);
+    if (!oracle_.volumes().contains(lost.volume)) return false;
+    node.Write(lost.volume, lost.block, 1, lost.tag, false);
+    node.Settle();
+    env_.faults().CutPowerNow();
+    return true;
+  }
 
   // The life ends: by a power cut, by closing in the midst of everything, or in good order.
   void Stop(Node& node, Follower& follower, Fault fault) {
     if (fault == Fault::kMisdirected) env_.faults().Clear();
-    if (GoesOn(node) && fault != Fault::kError && random_.OneIn(3)) {
+    if (GoesOn(node) && fault != Fault::kError && !node.failed() && random_.OneIn(3)) {
       node.disk().ReleaseHung();
       node.CheckAll();
       if (Fine()) follower.Compare();
     }
+    if (GoesOn(node) && !node.failed() && node.excuses().none() && random_.OneIn(3)) LeaveTwoWrites(node);
     if (!report_.stuck && random_.OneIn(2)) {
       Advance(random_.Below(40));
       env_.faults().CutPowerNow();
@@ -211,13 +262,13 @@ class History {
     }
     const uint64_t what = random_.Below(100);
     if (oracle_.volumes().empty()) {
-      if (!node.structure_busy()) ChangeStructure(node);
+      if (!node.structure_busy() && !oracle_.pending()) ChangeStructure(node);
       if (!node.RunUntil([&] { return !node.structure_busy() || node.disk().hung() != 0; }, "a transaction")) return;
       node.disk().ReleaseHung();
       return;
     }
     if (what < 6) {
-      if (!node.structure_busy()) ChangeStructure(node);
+      if (!node.structure_busy() && !oracle_.pending()) ChangeStructure(node);
     } else if (what < 9) {
       if (!node.chore_busy()) node.Start(static_cast<Node::Chore>(random_.Below(5)));
     } else if (what < 14) {
@@ -368,6 +419,7 @@ class History {
   }
 
   void End();
+  void EndDamaged();
   bool GiveAllBack(Node& node);
   void FillUp(Node& node, uint64_t blocks);
 
@@ -381,6 +433,14 @@ class History {
   uint64_t follow_at_ = UINT64_MAX;
   int unreadable_at_ = INT32_MAX;
   uint64_t refused_ = 0;
+  IndexCopy old_index_;
+  struct Lost {
+    VolumeId volume;
+    uint64_t block;
+    Tag tag;
+  };
+  std::optional<Lost> repeat_;
+  int acts_after_failure_ = 0;
   std::set<PointId> releasing_;
 };
 
@@ -389,6 +449,14 @@ void History::End() {
   Node node(env_, oracle_, report_);
   if (Open(node) && GiveAllBack(node)) FillUp(node, node.pool().Info().free / kBlockSize * 3 / 4);
   if (Fine()) node.CheckAll();
+  node.Close();
+}
+
+// A write had gone astray: nobody can say what was lost. The pool refuses to open, or shows nothing that never was.
+void History::EndDamaged() {
+  Node node(env_, oracle_, report_);
+  node.set_excuses({.damage = true});
+  if (node.Open(shape_.options).ok() && Fine()) node.CheckDamaged();
   node.Close();
 }
 

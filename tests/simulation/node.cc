@@ -275,17 +275,22 @@ Task<void> Node::RunTransaction(block::Transaction transaction) {
 }
 
 Task<std::optional<Contents>> Node::ReadAll(std::shared_ptr<block::Volume> volume) {
-  test::AlignedMemory memory(volume->size());
+  const uint64_t blocks = volume->size() / kBlockSize;
+  return ReadRange(std::move(volume), 0, blocks);
+}
+
+Task<std::optional<Contents>> Node::ReadRange(std::shared_ptr<block::Volume> volume, uint64_t first, uint64_t count) {
+  test::AlignedMemory memory(count * kBlockSize);
   const io::Buffer buffer = memory.buffer();
   block::Request r;
-  r.length = volume->size();
+  r.offset = first * kBlockSize;
+  r.length = count * kBlockSize;
   r.buffers = {&buffer, 1};
   const Status status = co_await block::Run(*volume, r);
   Answer("read", status);
   if (!Expect(status, true, "a read")) co_return std::nullopt;
   Contents seen;
-  for (uint64_t b = 0; b < volume->size() / kBlockSize; ++b)
-    seen.push_back(Recognize(memory.data() + b * kBlockSize, b));
+  for (uint64_t b = 0; b < count; ++b) seen.push_back(Recognize(memory.data() + b * kBlockSize, first + b));
   co_return seen;
 }
 
@@ -414,6 +419,18 @@ void Node::CheckAfterRestart(bool crashed) {
     report_.Add(fmt::format("after a {}: {}", crashed ? "crash" : "restart", *problem));
   Start(Chore::kCheck);
   Settle();
+}
+
+void Node::CheckDamaged() {
+  for (const block::VolumeInfo& v : pool_->Volumes()) {
+    for (uint64_t b = 0; b < v.size / kBlockSize && !report_.stuck; ++b) {
+      auto handle = pool_->OpenVolume(v.id);
+      const auto seen = Await(ReadRange(*handle, b, 1), "a read").value_or(std::nullopt);
+      if (seen && !oracle_.WasEverWritten(b, seen->front()))
+        report_.Add(fmt::format("volume {} block {} holds tag {}, which was never written there", v.id.ToString(), b,
+                                seen->front()));
+    }
+  }
 }
 
 void Node::CheckAll() {

@@ -30,6 +30,7 @@ struct Excuses {
   bool io_errors = false;  // any request may end with io-error once a fault was injected, and the pool may fail
   bool bad_reads = false;  // blocks cannot be read: what reads may say so, and nothing else may fail
   bool damage = false;     // a write went astray: what reads may say "corrupted"
+  bool none() const { return !io_errors && !bad_reads && !damage; }
 };
 
 class Node {
@@ -85,6 +86,8 @@ class Node {
   Status ApplyNow(std::vector<block::Change> changes);
   // Compares all that can be read with the oracle, and the engine's counts with what they count.
   void CheckAll();
+  // For a pool whose device has lost a write: what can be read must at least have been written there once.
+  void CheckDamaged();
   template <typename T>
   std::optional<T> Await(Task<T> task, const char* what);
 
@@ -100,6 +103,7 @@ class Node {
   Task<void> RunChore(Chore chore);
   Task<void> RunDiff();
   Task<std::optional<Contents>> ReadAll(std::shared_ptr<block::Volume> volume);
+  Task<std::optional<Contents>> ReadRange(std::shared_ptr<block::Volume> volume, uint64_t first, uint64_t count);
   std::vector<VolumeId> LockedBy(const std::vector<block::Change>& changes) const;
   void Answer(const char* what, const Status& status, uint64_t more = 0);
 

@@ -1,4 +1,5 @@
-// What a pool may show, from its contract alone (block/volume.h, block/pool.h): nothing in here knows how an engine works.
+// What a pool may show, from its contract alone (block/volume.h, block/pool.h): nothing in here knows how an engine
+// works.
 //
 // Writes carry unique tags. Every submission and every answer is an event with a number. A write may take effect at any
 // moment between the two. What a crash leaves, and what a point holds, is a cut: a set of writes that holds every write
@@ -77,8 +78,8 @@ class Oracle {
   bool pending() const { return pending_.has_value(); }
   const block::Transaction& transaction() const { return *pending_; }
 
-  // After a restart: `applied` says whether the pending transaction, if there is one, was found applied. `crashed`: what
-  // was not durable may be gone; otherwise everything acknowledged is there.
+  // After a restart: `applied` says whether the pending transaction, if there is one, was found applied. `crashed`:
+  // what was not durable may be gone; otherwise everything acknowledged is there.
   Problem Restarted(bool applied, bool crashed, const std::map<VolumeId, Contents>& volumes,
                     const std::map<PointId, std::map<VolumeId, Contents>>& points);
   // Whether the block could ever have held this, in any state of any volume.
