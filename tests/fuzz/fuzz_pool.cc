@@ -210,12 +210,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Image base = Build();
   static const std::vector<uint64_t> headers = Headers(base.device);
   Image image = base;
-  for (size_t edits = 0; size >= 5 && edits < 8; ++edits) {
-    const uint32_t place = static_cast<uint32_t>(data[1] | data[2] << 8 | data[3] << 16);
-    const size_t length = std::min<size_t>(data[4], size - 5);
-    Edit(image, headers, data[0], place, {data + 5, length});
-    data += 5 + length;
-    size -= 5 + length;
+  for (size_t edits = 0; size != 0 && edits < 8; ++edits) {
+    uint8_t head[5] = {};
+    const size_t given = std::min<size_t>(size, sizeof head);
+    std::memcpy(head, data, given);
+    const size_t length = std::min<size_t>(head[4], size - given);
+    Edit(image, headers, head[0], static_cast<uint32_t>(head[1] | head[2] << 8 | head[3] << 16),
+         {data + given, length});
+    data += given + length;
+    size -= given + length;
   }
   Try(image);
   return 0;
