@@ -138,6 +138,20 @@ TEST_F(Trouble, AFullPoolFailsWritesAndGoesOnReadingAndDeleting) {
   EXPECT_TRUE(pool_->Volumes().empty());
 }
 
+TEST_F(Trouble, APoolInWhichNothingElseFitsCanStillBeEmptied) {
+  FillUp();
+  // Changes that bring nothing back use up what was kept for changes.
+  uint64_t size = 64 << 20;
+  Status last;
+  for (int i = 0; i < 4000 && last.ok(); ++i) last = Apply({block::ResizeVolume{volume_id_, size += kBlockSize}});
+  EXPECT_EQ(last.code(), Code::kNoSpace) << "the reserve is not used up, so nothing was tried";
+  ASSERT_TRUE(Apply({block::DeleteVolume{volume_id_}}).ok());
+  const block::VolumeId other{env_.random().NextUuid()};
+  ASSERT_TRUE(Apply({block::CreateVolume{other, 64 << 20}}).ok());
+  volume_ = *pool_->OpenVolume(other);
+  EXPECT_GT(FillUp() * kBlockSize, pool_->Info().size * 7 / 10) << "all space has come back";
+}
+
 TEST_F(Trouble, ABadBlockIsOneErrorAndItsNeighboursAreReadable) {
   ASSERT_TRUE(Write(0, 3, 7).ok());
   ASSERT_TRUE(Do(block::Request::Op::kFlush, 0, 0).ok());
