@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/checksum.h"
+
 namespace lockstep::sim {
 namespace {
 
@@ -49,16 +51,31 @@ void SimDisk::Submit(io::DiskRequest& request) {
     if (request.op == io::DiskRequest::Op::kFlush) setup_.media.FailFlush(flight.flush_mark);
     flight.refused = Broken("I/O error (simulated)");
   }
-  if (flight.refused.ok()) Begin(flight);
+  if (flight.refused.ok()) Begin(flight, verdict == FaultPlan::Verdict::kMisdirect);
+  Note("submit", id, request);
   if (verdict == FaultPlan::Verdict::kHang)
     hung_.push_back(id);
   else
     Schedule(id);
 }
 
-void SimDisk::Begin(Flight& flight) {
-  if (flight.request->op == io::DiskRequest::Op::kWrite)
-    flight.write = setup_.media.BeginWrite(flight.request->offset, Gather(*flight.request));
+void SimDisk::Note(const char* what, uint64_t id, const io::DiskRequest& request) {
+  if (setup_.trace == nullptr) return;
+  // Of writes what they bring, when they come; of reads what they have found.
+  uint64_t sum = 0;
+  const bool has_read = request.op == io::DiskRequest::Op::kRead && *what == 'd' && request.status.ok();
+  if (request.op == io::DiskRequest::Op::kWrite || has_read)
+    for (const io::Buffer& b : request.buffers) sum = Crc32c({b.data, b.size}, static_cast<uint32_t>(sum));
+  setup_.trace->Add(what, {id, static_cast<uint64_t>(request.op), request.offset, request.length, sum,
+                           static_cast<uint64_t>(request.status.code())});
+}
+
+void SimDisk::Begin(Flight& flight, bool misdirected) {
+  if (flight.request->op == io::DiskRequest::Op::kWrite) {
+    uint64_t at = flight.request->offset;
+    if (misdirected) at = random_.Below((size() - flight.request->length) / block_size() + 1) * block_size();
+    flight.write = setup_.media.BeginWrite(at, Gather(*flight.request));
+  }
   flight.flush_mark = setup_.media.FlushMark();
 }
 
@@ -92,6 +109,7 @@ void SimDisk::Complete(uint64_t id) {
   Flight flight = std::move(it->second);
   in_flight_.erase(it);
   flight.request->status = Finish(flight);
+  Note("done", id, *flight.request);
   flight.request->done(*flight.request);  // may destroy the request, and this disk
 }
 

@@ -11,6 +11,7 @@
 #include "sim/faults.h"
 #include "sim/loop.h"
 #include "sim/random.h"
+#include "sim/trace.h"
 
 namespace lockstep::sim {
 
@@ -30,6 +31,7 @@ class SimDisk final : public io::Disk {
     SimDiskMedia& media;
     uint64_t seed;
     DiskTiming timing;
+    Trace* trace = nullptr;            // may be null
     std::shared_ptr<void> lease = {};  // released when the disk is closed
   };
   explicit SimDisk(Setup setup);
@@ -44,6 +46,7 @@ class SimDisk final : public io::Disk {
   // Lets the requests that hang go on.
   void ReleaseHung();
   size_t in_flight() const { return in_flight_.size(); }
+  size_t hung() const { return hung_.size(); }
 
  private:
   struct Flight {
@@ -53,7 +56,8 @@ class SimDisk final : public io::Disk {
     uint64_t flush_mark;
   };
 
-  void Begin(Flight& flight);
+  void Begin(Flight& flight, bool misdirected = false);
+  void Note(const char* what, uint64_t id, const io::DiskRequest& request);
   void Schedule(uint64_t id);
   void Complete(uint64_t id);
   Status Finish(Flight& flight);

@@ -49,6 +49,8 @@ class SimDiskMedia {
 
   // Reads of these bytes fail until they are rewritten.
   void AddReadError(uint64_t offset, uint64_t length);
+  // All of them can be read again, and are what they were.
+  void ForgetReadErrors() { read_errors_.clear(); }
   // Damages every byte of the range, silently. What is there counts as stable afterwards.
   void Corrupt(uint64_t offset, uint64_t length, io::Random& random);
 

@@ -9,7 +9,7 @@ SimEnv::SimEnv(uint64_t seed, SimLoop::Order order)
       fault_random_(~seed),
       loop_(clock_, fault_random_.Next64(), order),
       executor_(loop_),
-      files_(file_media_, faults_, clock_),
+      files_(file_media_, faults_, clock_, &trace_),
       network_(loop_, fault_random_.Next64()) {}
 
 // What is still posted may own streams and listeners, which must not outlive the network.
@@ -36,7 +36,7 @@ Result<std::unique_ptr<io::Disk>> SimEnv::OpenDisk(const std::string& path, uint
   if (!open_->insert(path).second) return InUse(fmt::format("disk {} is in use by another process", path));
   std::shared_ptr<void> lease(nullptr, [open = open_, path](void*) { open->erase(path); });
   return std::unique_ptr<io::Disk>(std::make_unique<SimDisk>(SimDisk::Setup{
-      path, loop_, faults_, *media(path), fault_random_.Next64(), timing_, std::move(lease)}));
+      path, loop_, faults_, *media(path), fault_random_.Next64(), timing_, &trace_, std::move(lease)}));
 }
 
 void SimEnv::Crash() {

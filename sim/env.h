@@ -8,6 +8,7 @@
 #include <string>
 
 #include "io/env.h"
+#include "sim/background.h"
 #include "sim/clock.h"
 #include "sim/disk.h"
 #include "sim/faults.h"
@@ -16,6 +17,7 @@
 #include "sim/loop.h"
 #include "sim/network.h"
 #include "sim/random.h"
+#include "sim/trace.h"
 
 namespace lockstep::sim {
 
@@ -40,6 +42,8 @@ class SimEnv final : public io::Env {
   SimClock& sim_clock() { return clock_; }
   SimLoop& loop() { return loop_; }
   FaultPlan& faults() { return faults_; }
+  SimBackground& background() { return background_; }
+  Trace& trace() { return trace_; }  // all disk and file I/O, and what a test adds
   SimNetwork& network() { return network_; }
   SimLog& sim_log() { return log_; }
   SimFileMedia& file_media() { return file_media_; }
@@ -60,6 +64,7 @@ class SimEnv final : public io::Env {
   SimClock clock_;
   SimRandom node_random_, fault_random_;
   SimLog log_;
+  Trace trace_;
   SimLoop loop_;
   SimExecutor executor_;
   FaultPlan faults_;
@@ -68,6 +73,7 @@ class SimEnv final : public io::Env {
   SimNetwork network_;
   DiskTiming timing_;
   std::map<std::string, std::unique_ptr<SimDiskMedia>> disks_;
+  SimBackground background_;  // ends before what its jobs use
   std::shared_ptr<std::set<std::string>> open_ = std::make_shared<std::set<std::string>>();
 };
 

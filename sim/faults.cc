@@ -12,8 +12,13 @@ FaultPlan::Verdict FaultPlan::Next(IoKind kind) {
   }
   if (fail_from_.Hit(kind)) failing_ = fail_from_.kinds;
   const bool fail = fail_.Hit(kind);
-  if (fail || (failing_ & Only(kind)) != 0) return Verdict::kFail;
-  return hang_.Hit(kind) ? Verdict::kHang : Verdict::kProceed;
+  if (fail || (failing_ & Only(kind)) != 0) {
+    ++injected_;
+    return Verdict::kFail;
+  }
+  const bool misdirect = misdirect_.Hit(kind), hang = hang_.Hit(kind);
+  if (misdirect || hang) ++injected_;
+  return misdirect ? Verdict::kMisdirect : hang ? Verdict::kHang : Verdict::kProceed;
 }
 
 void FaultPlan::CutPowerAt(uint64_t n) {
@@ -52,10 +57,20 @@ void FaultPlan::HangAt(uint64_t n, IoKinds kinds) {
   hang_ = {n, kinds};
 }
 
+void FaultPlan::MisdirectAt(uint64_t n) {
+  std::lock_guard lock(mutex_);
+  misdirect_ = {n, Only(IoKind::kDiskWrite)};
+}
+
 void FaultPlan::Clear() {
   std::lock_guard lock(mutex_);
-  cut_ = fail_ = fail_from_ = hang_ = {};
+  cut_ = fail_ = fail_from_ = hang_ = misdirect_ = {};
   failing_ = 0;
+}
+
+uint64_t FaultPlan::injected() const {
+  std::lock_guard lock(mutex_);
+  return injected_;
 }
 
 uint64_t FaultPlan::count(IoKind kind) const { return count(Only(kind)); }

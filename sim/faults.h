@@ -35,6 +35,7 @@ class FaultPlan {
     kProceed,
     kFail,  // complete with an I/O error
     kHang,  // do not complete until released (files cannot hang: they fail)
+    kMisdirect,  // of a write to a disk: it lands somewhere else on it, and says that all went well
     kCut,   // power fails during this one: any part of it may reach the media; report an error
     kDead,  // there is no power: nothing reaches the media; report an error
   };
@@ -50,12 +51,15 @@ class FaultPlan {
   // Also forgets all that was planned.
   void RestorePower();
   bool power_is_cut() const;
+  uint64_t injected() const;  // errors, hangs and misdirected writes so far
 
   // The n-th I/O of `kinds` from now gets an error; with FailFrom all later ones of these kinds too.
   void FailAt(uint64_t n, IoKinds kinds = kAllIo);
   void FailFrom(uint64_t n, IoKinds kinds = kAllIo);
   // The n-th I/O of `kinds` from now does not complete until SimDisk::ReleaseHung.
   void HangAt(uint64_t n, IoKinds kinds = kDiskIo);
+  // The n-th write to a disk from now lands in the wrong place.
+  void MisdirectAt(uint64_t n);
   // Forgets what was planned. A power cut that has happened stays.
   void Clear();
 
@@ -72,9 +76,10 @@ class FaultPlan {
 
   mutable std::mutex mutex_;  // guards all below
   std::array<uint64_t, kIoKinds> counts_{};
-  Countdown cut_, fail_, fail_from_, hang_;
+  Countdown cut_, fail_, fail_from_, hang_, misdirect_;
   IoKinds failing_ = 0;
   bool power_is_cut_ = false;
+  uint64_t injected_ = 0;
 };
 
 }  // namespace lockstep::sim

@@ -31,15 +31,15 @@ class SimFileSystem::OpenFile final : public io::File {
       const std::span<const std::byte> bytes = handle_.inode->bytes.current();
       if (offset < bytes.size()) n = std::min<size_t>(to.size(), bytes.size() - offset);
       if (n != 0) std::memcpy(to.data(), bytes.data() + offset, n);
-    }));
+    }, offset, to.size()));
     return n;
   }
 
   Status Write(uint64_t offset, std::span<const std::byte> from) override {
-    return Change(IoKind::kFileWrite, [&] { handle_.inode->bytes.Write(offset, from); });
+    return Change(IoKind::kFileWrite, [&] { handle_.inode->bytes.Write(offset, from); }, offset, from.size());
   }
   Status Truncate(uint64_t size) override {
-    return Change(IoKind::kFileWrite, [&] { handle_.inode->bytes.Truncate(size); });
+    return Change(IoKind::kFileWrite, [&] { handle_.inode->bytes.Truncate(size); }, size, 0);
   }
 
   Result<uint64_t> Size() override {
@@ -63,12 +63,12 @@ class SimFileSystem::OpenFile final : public io::File {
     return IoError(fmt::format("{} was opened before the machine crashed (simulated)", handle_.path));
   }
 
-  Status Change(IoKind kind, const std::function<void()>& apply) {
+  Status Change(IoKind kind, const std::function<void()>& apply, uint64_t offset, uint64_t length) {
     std::lock_guard lock(fs_.media_.mutex());
     LS_RETURN_IF_ERROR(Alive());
     if (!handle_.writable) return InvalidState(fmt::format("{} is open for reading only", handle_.path));
     handle_.inode->modified_s = fs_.NowSeconds();
-    return fs_.Inject(kind, handle_.path, apply);
+    return fs_.Inject(kind, handle_.path, apply, offset, length);
   }
 
   SimFileSystem& fs_;
@@ -77,9 +77,12 @@ class SimFileSystem::OpenFile final : public io::File {
 
 // Asks the fault plan, and applies the change unless there is no power; what a fault hits may still have happened.
 // REQUIRES: the media's mutex is held.
-Status SimFileSystem::Inject(IoKind kind, const std::string& path, const std::function<void()>& apply) {
+Status SimFileSystem::Inject(IoKind kind, const std::string& path, const std::function<void()>& apply, uint64_t offset,
+                             uint64_t length) {
+  if (trace_ != nullptr) trace_->Add(path, {static_cast<uint64_t>(kind), offset, length});
   switch (faults_.Next(kind)) {
     case FaultPlan::Verdict::kProceed:
+    case FaultPlan::Verdict::kMisdirect:  // disks only
       apply();
       return {};
     case FaultPlan::Verdict::kFail:

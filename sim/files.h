@@ -8,6 +8,7 @@
 #include "io/files.h"
 #include "sim/faults.h"
 #include "sim/file_media.h"
+#include "sim/trace.h"
 
 namespace lockstep::sim {
 
@@ -16,8 +17,8 @@ namespace lockstep::sim {
 class SimFileSystem final : public io::FileSystem {
  public:
   // All outlive the file system and the files it opens.
-  SimFileSystem(SimFileMedia& media, FaultPlan& faults, const io::Clock& clock)
-      : media_(media), faults_(faults), clock_(clock) {}
+  SimFileSystem(SimFileMedia& media, FaultPlan& faults, const io::Clock& clock, Trace* trace = nullptr)
+      : media_(media), faults_(faults), clock_(clock), trace_(trace) {}
 
   Result<std::unique_ptr<io::File>> Open(const std::string& path, Mode mode) override;
   Status Remove(const std::string& path) override;
@@ -32,7 +33,9 @@ class SimFileSystem final : public io::FileSystem {
  private:
   class OpenFile;
 
-  Status Inject(IoKind kind, const std::string& path, const std::function<void()>& apply);
+  // `offset` and `length` are for the trace.
+  Status Inject(IoKind kind, const std::string& path, const std::function<void()>& apply, uint64_t offset = 0,
+                uint64_t length = 0);
   Status RemoveEntry(const std::string& path, bool directory);
   Result<std::shared_ptr<SimInode>> FindOrCreate(const std::string& path, Mode mode);
   std::unique_ptr<io::File> MakeFile(std::shared_ptr<SimInode> inode, const std::string& path, Mode mode, bool locked);
@@ -41,6 +44,7 @@ class SimFileSystem final : public io::FileSystem {
   SimFileMedia& media_;
   FaultPlan& faults_;
   const io::Clock& clock_;
+  Trace* const trace_;  // may be null
 };
 
 }  // namespace lockstep::sim

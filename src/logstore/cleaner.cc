@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/checksum.h"
+#include "base/planted.h"
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
 #include "logstore/segment_scan.h"
@@ -134,6 +135,8 @@ Task<void> Cleaner::Run() {
     image = {};
   }
   running_ = false;
+  // Whoever began to wait while the last reads came to their end has been answered by nobody.
+  if (!waiting_.empty() && !LS_PLANTED(13)) Kick();
   if (stopped_) pool_.seams().loop.Post(std::exchange(stopped_, {}));
 }
 

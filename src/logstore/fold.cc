@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/planted.h"
+
 namespace lockstep::logstore {
 namespace {
 
@@ -70,7 +72,7 @@ class Folder {
       for (const Version& v : versions_) {
         if (current.exists() && layer.Retains(current.birth, v.birth))
           batch_.PutHistory(key.layer, key.chunk * kChunkBlocks + slot, current, v.birth);
-        else if (current.is_data())
+        else if (current.is_data() && !(LS_PLANTED(9) && !v.is_data()))
           --result_.segments[plan_.superblock.segment_of(current.location)].blocks;
         // With no parent below, "nothing" says the same as a hole and takes no space.
         current = v.is_data() || layer.parent != kNoLayer ? v : Version();

@@ -144,7 +144,10 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   o.stats_persist_period_sec = 0;
   // Nothing is written by closing: what was not persisted is replayed from the log.
   o.avoid_flush_during_shutdown = true;
-  o.avoid_unnecessary_blocking_io = true;
+  if (options.background == nullptr)
+    o.avoid_unnecessary_blocking_io = true;
+  else
+    o.max_file_opening_threads = 1;  // and no threads of its own while opening
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
@@ -156,11 +159,25 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
 }  // namespace
 
 struct Index::Rep {
+  io::Background* background = nullptr;
   std::unique_ptr<rocksdb::Env> env;
   std::unique_ptr<rocksdb::DB> db;
+
+  ~Rep() {
+    db.reset();
+    Settle();
+  }
+  // What a call has started in the background is over, where that has to happen in the same order every time.
+  void Settle() const {
+    if (background != nullptr) background->Settle();
+  }
 };
 struct Index::Batch::Rep {
   rocksdb::WriteBatch batch;
+  // Keys [first, end) that go. Deleted one by one, when it is written, and not by DeleteRange: where there are range
+  // tombstones, iterators of RocksDB before 8.6 take a block that cannot be read, or is not in memory when only memory
+  // is asked, for one that holds nothing, and a lookup answers with an older version.
+  std::vector<std::pair<std::string, std::string>> ranges;
 };
 
 Index::Batch::Batch() : rep_(std::make_unique<Rep>()) {}
@@ -173,9 +190,11 @@ Result<std::unique_ptr<Index>> Index::Open(io::FileSystem& files, const std::str
   LS_ASSIGN_OR_RETURN(const bool trimmed, TrimManifest(files, directory));
   if (trimmed) log.Info("index in {}: its manifest had a torn end, which was cut off", directory);
   auto rep = std::make_unique<Rep>();
-  rep->env = MakeIndexEnv(files);
+  rep->background = options.background;
+  rep->env = MakeIndexEnv(files, options.background);
   rocksdb::DB* db = nullptr;
   const auto s = rocksdb::DB::Open(DbOptions(rep->env.get(), options, log), directory, &db);
+  rep->Settle();
   if (!s.ok()) return ToStatus(s).WithContext("cannot open the index in " + directory);
   rep->db.reset(db);
   return std::unique_ptr<Index>(new Index(std::move(rep)));
@@ -410,10 +429,10 @@ void Index::Batch::DropHistory(const HistoryRecord& r) {
 }
 void Index::Batch::DropChunks(LayerId layer, uint64_t end_chunk) {
   rep_->batch.Delete(UsedKey(layer));
-  rep_->batch.DeleteRange(CurrentKey(layer, 0), CurrentKey(layer, end_chunk));
+  rep_->ranges.emplace_back(CurrentKey(layer, 0), CurrentKey(layer, end_chunk));
 }
 void Index::Batch::DropHistoryBefore(LayerId layer, uint64_t end_block) {
-  rep_->batch.DeleteRange(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
+  rep_->ranges.emplace_back(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
 }
 void Index::Batch::PutSegment(const SegmentCount& count) {
   std::string value;
@@ -433,7 +452,7 @@ void Index::Batch::DropLayer(LayerId layer) {
   for (const char table : {kCurrent, kHistory, kDeath}) {
     std::string first(1, table);
     AppendBig(first, layer, 4);
-    rep_->batch.DeleteRange(first, LayerEnd(table, layer));
+    rep_->ranges.emplace_back(first, LayerEnd(table, layer));
   }
 }
 void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
@@ -473,7 +492,7 @@ void Index::Batch::BeginRebuild() {
 }
 void Index::Batch::EndRebuild() {
   rep_->batch.Delete(kRebuildingKey);
-  rep_->batch.DeleteRange(std::string(1, kFound), std::string(1, kFound + 1));
+  rep_->ranges.emplace_back(std::string(1, kFound), std::string(1, kFound + 1));
 }
 
 Result<std::vector<HoleRecord>> Index::Holes(SequenceNumber from, size_t limit) const {
@@ -528,14 +547,36 @@ Result<std::vector<FoundRecord>> Index::Found(const FoundRecord* after, size_t l
   return found;
 }
 
+Status Index::ExpandRanges(Batch& batch) const {
+  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
+  for (const auto& [first, end] : batch.rep_->ranges) {
+    for (it->Seek(first); it->Valid() && View(it->key()) < end; it->Next()) {
+      const std::string_view key = View(it->key());
+      batch.rep_->batch.Delete(it->key());
+      HistoryRecord r;
+      if (key[0] != kHistory || key.size() != kHistoryKeySize) continue;
+      if (!DecodeHistory(View(it->value()), ReadBig(key.substr(11)), r)) return DamagedHistory();
+      batch.rep_->batch.Delete(DeathKey(static_cast<LayerId>(ReadBig(key.substr(1, 4))), r.death,
+                                        ReadBig(key.substr(5, 6)), r.version.birth));
+    }
+    if (!it->status().ok()) return ToStatus(it->status());
+  }
+  return {};
+}
+
 Status Index::Write(Batch& batch) {
+  LS_RETURN_IF_ERROR(ExpandRanges(batch));
   rocksdb::WriteOptions options;
   options.disableWAL = true;
-  return ToStatus(rep_->db->Write(options, &batch.rep_->batch));
+  const auto s = rep_->db->Write(options, &batch.rep_->batch);
+  rep_->Settle();
+  return ToStatus(s);
 }
 
 Status Index::Persist() {
-  return ToStatus(rep_->db->Flush(rocksdb::FlushOptions()));
+  const auto s = rep_->db->Flush(rocksdb::FlushOptions());
+  rep_->Settle();
+  return ToStatus(s);
 }
 
 }  // namespace lockstep::logstore

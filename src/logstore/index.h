@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "io/background.h"
 #include "io/files.h"
 #include "logstore/map_record.h"
 #include "logstore/structure.h"
@@ -33,6 +34,7 @@ namespace lockstep::logstore {
 struct IndexOptions {
   size_t cache_bytes = 64 << 20;     // blocks of the index kept in memory
   size_t memtable_bytes = 32 << 20;  // folded but not yet written out; two of these may exist
+  io::Background* background = nullptr;  // null: threads of RocksDB's own
 };
 
 struct ChunkKey {
@@ -168,6 +170,7 @@ class Index {
  private:
   struct Rep;
   explicit Index(std::unique_ptr<Rep> rep);
+  Status ExpandRanges(Batch& batch) const;
   std::unique_ptr<Rep> rep_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/system_clock.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -230,10 +231,53 @@ class IndexFileSystem final : public rocksdb::FileSystem {
   io::FileSystem& files_;
 };
 
+class BackgroundClock final : public rocksdb::SystemClockWrapper {
+ public:
+  explicit BackgroundClock(io::Background& background)
+      : SystemClockWrapper(rocksdb::SystemClock::Default()), background_(background) {}
+  const char* Name() const override { return "lockstep"; }
+  uint64_t NowMicros() override { return background_.NowMicros(); }
+  uint64_t NowNanos() override { return background_.NowMicros() * 1000; }
+  void SleepForMicroseconds(int micros) override { background_.SleepMicros(static_cast<uint64_t>(micros)); }
+  rocksdb::Status GetCurrentTime(int64_t* seconds) override {
+    *seconds = static_cast<int64_t>(background_.NowMicros() / 1000000);
+    return rocksdb::Status::OK();
+  }
+
+ private:
+  io::Background& background_;
+};
+
+class BackgroundEnv final : public rocksdb::EnvWrapper {
+ public:
+  BackgroundEnv(std::unique_ptr<rocksdb::Env> files, io::Background& background)
+      : EnvWrapper(std::move(files)), background_(background) {
+    system_clock_ = std::make_shared<BackgroundClock>(background);
+  }
+  const char* Name() const override { return "lockstep"; }
+  void Schedule(void (*run)(void*), void* argument, Priority priority, void* tag, void (*cancelled)(void*)) override {
+    background_.Start({run, argument, tag, cancelled, priority != HIGH});
+  }
+  int UnSchedule(void* tag, Priority) override { return static_cast<int>(background_.Cancel(tag)); }
+  unsigned int GetThreadPoolQueueLen(Priority) const override { return 0; }
+  void SetBackgroundThreads(int, Priority) override {}
+  int GetBackgroundThreads(Priority) override { return 1; }
+  void IncBackgroundThreadsIfNeeded(int, Priority) override {}
+  uint64_t NowMicros() override { return background_.NowMicros(); }
+  uint64_t NowNanos() override { return background_.NowMicros() * 1000; }
+  void SleepForMicroseconds(int micros) override { background_.SleepMicros(static_cast<uint64_t>(micros)); }
+  rocksdb::Status GetCurrentTime(int64_t* seconds) override { return system_clock_->GetCurrentTime(seconds); }
+
+ private:
+  io::Background& background_;
+};
+
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> MakeIndexEnv(io::FileSystem& files) {
-  return rocksdb::NewCompositeEnv(std::make_shared<IndexFileSystem>(files));
+std::unique_ptr<rocksdb::Env> MakeIndexEnv(io::FileSystem& files, io::Background* background) {
+  auto env = rocksdb::NewCompositeEnv(std::make_shared<IndexFileSystem>(files));
+  if (background == nullptr) return env;
+  return std::make_unique<BackgroundEnv>(std::move(env), *background);
 }
 
 }  // namespace lockstep::logstore

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "io/background.h"
 #include "io/files.h"
 
 namespace rocksdb {
@@ -12,7 +13,8 @@ class Env;
 
 namespace lockstep::logstore {
 
-// `files` outlives the result. Threads and time are those of rocksdb::Env::Default().
-std::unique_ptr<rocksdb::Env> MakeIndexEnv(io::FileSystem& files);
+// `files` outlives the result, and so does `background`, which RocksDB gets instead of threads and time of its own;
+// null: those of rocksdb::Env::Default().
+std::unique_ptr<rocksdb::Env> MakeIndexEnv(io::FileSystem& files, io::Background* background);
 
 }  // namespace lockstep::logstore

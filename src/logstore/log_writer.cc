@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/checksum.h"
+#include "base/planted.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -63,19 +64,21 @@ uint64_t LogWriter::device_block(const LogPosition& p) const {
   return superblock_.first_block(p.segment) + p.block;
 }
 
-uint64_t LogWriter::WholeSegments(bool may_use_reserve) const {
-  const uint64_t reserve = options_.cleaner_reserve + (may_use_reserve ? 0 : options_.structure_reserve);
+uint64_t LogWriter::WholeSegments(Use use) const {
+  uint64_t reserve = options_.cleaner_reserve;
+  if (use == Use::kData) reserve += options_.structure_reserve;
+  if (use == Use::kFreeing && reserve > 1) --reserve;
   const uint64_t there = uint64_t{segments_.free_count()} + (HasNext() ? 1 : 0);
   return there > reserve ? there - reserve : 0;
 }
 
-Status LogWriter::CheckSpace(uint32_t entries, uint32_t data_blocks, bool may_use_reserve) const {
+Status LogWriter::CheckSpace(uint32_t entries, uint32_t data_blocks, Use use) const {
   if (!failure_.ok()) return failure_;
   const uint64_t waste = segment_blocks_ - usable_per_segment();
   const uint64_t here = segment_blocks_ - position_.block;
-  const uint64_t whole = WholeSegments(may_use_reserve);
+  const uint64_t whole = WholeSegments(use);
   // What the reserve is for may also use what is left of the segment in which the writes ended.
-  const bool here_too = may_use_reserve || whole > 0 || segments_.free_count() >= options_.cleaner_reserve;
+  const bool here_too = use != Use::kData || whole > 0 || segments_.free_count() >= options_.cleaner_reserve;
   const uint64_t usable = whole * usable_per_segment() + (here_too && here > waste ? here - waste : 0);
   if (queued_blocks_ + entries + HeaderBlocks(1, data_blocks) + data_blocks <= usable) return {};
   return NoSpace(
@@ -245,6 +248,10 @@ void LogWriter::Complete(Batch& batch) {
 }
 
 void LogWriter::FinishInOrder() {
+  if (LS_PLANTED(10)) {
+    const auto done = std::find_if(in_flight_.begin(), in_flight_.end(), [](const auto& b) { return b->done; });
+    if (done != in_flight_.end()) std::swap(*done, in_flight_.front());
+  }
   while (!in_flight_.empty() && in_flight_.front()->done) {
     std::unique_ptr<Batch> batch = std::move(in_flight_.front());
     in_flight_.pop_front();
@@ -312,11 +319,12 @@ void LogWriter::StartSync() {
   sync_request_.op = io::DiskRequest::Op::kFlush;
   sync_request_.context = this;
   sync_request_.done = [](io::DiskRequest& r) { static_cast<LogWriter*>(r.context)->OnSynced(r.status); };
+  if (LS_PLANTED(1)) return loop_.Post([this] { OnSynced({}); });
   disk_.Submit(sync_request_);
 }
 
 void LogWriter::OnSynced(const Status& status) {
-  if (!status.ok() && failure_.ok()) {
+  if (!status.ok() && failure_.ok() && !LS_PLANTED(12)) {
     failure_ = status.WithContext(
         fmt::format("pool {}: flushing the log failed, the pool accepts no more writes until it is reopened",
                     superblock_.pool.ToString()));
@@ -326,7 +334,7 @@ void LogWriter::OnSynced(const Status& status) {
   if (failure_.ok()) durable_ = std::max(durable_, sync_covers_);
   auto served = std::exchange(sync_served_, {});
   sync_running_ = false;
-  const Status outcome = failure_;
+  const Status outcome = LS_PLANTED(12) ? status : failure_;
   if (!sync_waiting_.empty()) StartSync();
   Progress();
   for (auto& done : served) done(outcome);

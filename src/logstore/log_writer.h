@@ -53,9 +53,11 @@ class LogWriter {
   // REQUIRES: called once, before the first Append.
   void Start(const LogPosition& position, uint64_t epoch);
 
-  // Whether so many entries with so many data blocks in all still fit; no-space says so in a sentence. Entries of
-  // structure may use the reserve, so that a full pool can still delete and release.
-  Status CheckSpace(uint32_t entries, uint32_t data_blocks, bool may_use_reserve) const;
+  // What for. Structure and holes may use a reserve; what only deletes and releases may go on into that of the cleaner,
+  // up to its last segment, so that a full pool can be emptied.
+  enum class Use : uint8_t { kData, kStructure, kFreeing };
+  // Whether so many entries with so many data blocks in all still fit; no-space says so in a sentence.
+  Status CheckSpace(uint32_t entries, uint32_t data_blocks, Use use) const;
 
   // Gives the entry its sequence number and queues it. REQUIRES: CheckSpace said OK in this turn of the loop.
   void Append(logstore::Append& append);
@@ -106,7 +108,7 @@ class LogWriter {
   void Begin(Batch& batch);
   void Seal(Batch& batch);
   // How many whole segments writes may still enter.
-  uint64_t WholeSegments(bool may_use_reserve) const;
+  uint64_t WholeSegments(Use use) const;
   bool HasNext() const { return position_.next_segment != kNoSegment; }
   void AnnounceNext(bool promised);
   // At the end of each segment up to one entry's worth of blocks may stay empty, because batches do not cross segments;

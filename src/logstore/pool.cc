@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -21,6 +22,14 @@ Status NoPoint(block::PointId id) {
 }
 
 constexpr uint32_t kUsualTransactionBlocks = 16;
+
+// Deleting and releasing must be possible when everything else has used up the reserve: nothing else brings space back.
+LogWriter::Use UseOf(const block::Transaction& transaction) {
+  const bool frees = std::all_of(transaction.changes.begin(), transaction.changes.end(), [](const block::Change& c) {
+    return std::holds_alternative<block::DeleteVolume>(c) || std::holds_alternative<block::ReleasePoint>(c);
+  });
+  return frees ? LogWriter::Use::kFreeing : LogWriter::Use::kStructure;
+}
 
 LogWriterOptions WriterOptions(const Superblock& superblock, const Options& options) {
   const SpaceMarks marks = SpaceMarks::For(superblock);
@@ -62,7 +71,10 @@ Task<void> LogPool::Close() {
   co_await SuspendWith(
       [this](auto resume) { writer_.Sync([resume = std::move(resume)](Status) mutable { resume(); }); });
   // A background fold that was only waiting for its turn ends in a turn of its own.
-  while (background_fold_) co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
+  while (background_fold_) co_await seams_.loop.Sleep(std::chrono::milliseconds(1));
+  // What the writer has asked the loop for comes before this, and finds the writer still there.
+  co_await SuspendWith([this](auto resume) { seams_.loop.BeforeWait(std::move(resume)); });
+  co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
 }
 
 Task<Status> LogPool::SyncNow() {
@@ -95,7 +107,8 @@ Task<Status> LogPool::WaitForSpace() {
 
 Task<Status> LogPool::Apply(block::Transaction transaction) {
   // Before the turn is taken, for the cleaner needs it. What most transactions take is a block.
-  while (writer_.CheckSpace(1, kUsualTransactionBlocks, true).code() == Code::kNoSpace && cleaner_->CanHelp()) {
+  const LogWriter::Use use = UseOf(transaction);
+  while (writer_.CheckSpace(1, kUsualTransactionBlocks, use).code() == Code::kNoSpace && cleaner_->CanHelp()) {
     const Status waited = co_await WaitForSpace();
     if (!waited.ok()) break;
   }
@@ -114,7 +127,7 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
     co_return Status(Code::kTooLarge,
                      fmt::format("the transaction takes {} bytes; this pool's limit is {}", payload.size(),
                                  uint64_t{writer_.max_transaction_blocks()} * kBlockSize));
-  LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(1, blocks, true));
+  LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(1, blocks, UseOf(transaction)));
 
   const std::unique_ptr<std::byte, void (*)(void*)> memory(
       static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, padded)), std::free);

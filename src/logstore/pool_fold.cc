@@ -1,5 +1,6 @@
 // How the pool moves its overlay into the index while writes go on.
 #include "logstore/pool.h"
+#include "base/planted.h"
 #include "logstore/read_path.h"
 
 namespace lockstep::logstore {
@@ -53,14 +54,14 @@ FoldPlan LogPool::PlanFold() {
 
 Task<Status> LogPool::WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result) {
   // The index may become durable at any time from here on, so what it speaks of must be durable first.
-  LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+  if (!LS_PLANTED(5)) LS_CO_RETURN_IF_ERROR(co_await SyncNow());
   Status status;
   auto work = [&] {
     Result<FoldResult> folded = Fold(map_.frozen(), plan, map_.index());
     status = folded.status();
     if (!folded.ok()) return;
     result = std::move(*folded);
-    if (checkpoint) status = map_.index().Persist();
+    if (checkpoint && !LS_PLANTED(2)) status = map_.index().Persist();
   };
   co_await seams_.executor.Call(seams_.loop, work);
   co_return status;
@@ -212,9 +213,10 @@ Task<Status> LogPool::MarkReused() {
 }
 
 Task<Status> LogPool::FreeDying() {
-  if (segments_.dying() == 0 || segments_.oldest_dying() > reads_->Oldest()) co_return Status();
-  LS_CO_RETURN_IF_ERROR(co_await MarkReused());
-  segments_.FreeDying(reads_->Oldest());
+  if (segments_.dying() == 0 || (segments_.oldest_dying() > reads_->Oldest() && !LS_PLANTED(16)))
+    co_return Status();
+  if (!LS_PLANTED(11)) LS_CO_RETURN_IF_ERROR(co_await MarkReused());
+  segments_.FreeDying(LS_PLANTED(16) ? UINT64_MAX : reads_->Oldest());
   co_return Status();
 }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "logstore/pool.h"
+#include "base/planted.h"
 #include "logstore/read_path.h"
 #include "logstore/write_path.h"
 
@@ -84,8 +85,8 @@ Task<Result<block::PoolId>> Identify(io::Disk& disk) {
 
 namespace {
 
-IndexOptions IndexOptionsOf(const Options& options) {
-  return {options.index_cache_bytes, options.index_memtable_bytes};
+IndexOptions IndexOptionsOf(const Options& options, const Seams& seams) {
+  return {options.index_cache_bytes, options.index_memtable_bytes, seams.background};
 }
 
 // The index as it is. corrupted: there is none, or it cannot be used.
@@ -93,7 +94,7 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Sup
                                          const Options& options, Seams& seams) {
   const block::PoolId pool = superblock.pool;
   LS_RETURN_IF_ERROR(seams.files.CreateDirectory(directory));
-  auto index = Index::Open(seams.files, directory, IndexOptionsOf(options), seams.log);
+  auto index = Index::Open(seams.files, directory, IndexOptionsOf(options, seams), seams.log);
   Status usable = index.status();
   if (index.ok()) {
     const auto checkpoint = (*index)->LoadCheckpoint();
@@ -152,7 +153,7 @@ Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, 
     auto make_index = [&] {
       const Status gone = Index::Destroy(seams.files, index_directory);
       if (gone.ok())
-        index = Index::Open(seams.files, index_directory, IndexOptionsOf(options), seams.log);
+        index = Index::Open(seams.files, index_directory, IndexOptionsOf(options, seams), seams.log);
       else
         index = gone;
     };
@@ -188,7 +189,7 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
   if (replayed.ok() && anchor) replayed = co_await FinishRebuild();
   replaying_ = false;
   LS_CO_RETURN_IF_ERROR(replayed);
-  writer_.Start(replay_position_, seams_.random.Next64());
+  writer_.Start(replay_position_, LS_PLANTED(3) ? 1 : seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
   // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
   co_return co_await SyncNow();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
 #include "logstore/pool.h"
 
 namespace lockstep::logstore {
@@ -53,22 +54,25 @@ void WritePath::CompleteLater(block::Request& request, Status status) {
   pool_.seams().loop.Post([&request] { request.done(request); });
 }
 
-void WritePath::Write(const VolumeRecord& volume, block::Request& request) {
+bool WritePath::Holds(const VolumeRecord& volume, const block::Request& request) const {
   const uint64_t first = request.offset / kBlockSize, blocks = request.length / kBlockSize;
-  if (held_ && held_->volume == volume.id && first < held_->first_block + held_->blocks &&
-      held_->first_block < first + blocks) {
-    held_->waiting.push_back(&request);
-    return;
-  }
+  return held_ && held_->volume == volume.id && first < held_->first_block + held_->blocks &&
+         held_->first_block < first + blocks;
+}
+
+void WritePath::Write(const VolumeRecord& volume, block::Request& request) {
+  if (Holds(volume, request)) return held_->waiting.push_back(&request);
   Queue(volume, request);
 }
 
 Status WritePath::CheckSpace(const block::Request& request) const {
   const uint32_t blocks = static_cast<uint32_t>(request.length / kBlockSize);
   if (request.op == block::Request::Op::kWrite)
-    return pool_.writer().CheckSpace(blocks / pool_.writer().max_entry_blocks() + 1, blocks, false);
+    return pool_.writer().CheckSpace(blocks / pool_.writer().max_entry_blocks() + 1, blocks,
+                                      LogWriter::Use::kData);
   // Holes free space, so they may use the reserve: a full pool can be emptied by discarding.
-  return pool_.writer().CheckSpace(static_cast<uint32_t>(request.length / kBlockSize / kMaxHoleBlocks) + 1, 0, true);
+  return pool_.writer().CheckSpace(static_cast<uint32_t>(request.length / kBlockSize / kMaxHoleBlocks) + 1, 0,
+                                    LogWriter::Use::kStructure);
 }
 
 bool WritePath::MayWait(const block::Request& request, const Status& room) const {
@@ -99,7 +103,10 @@ void WritePath::GoOn(const Status& freed) {
     Status room = volume ? CheckSpace(*request) : NotFound("the volume has been deleted");
     if (freed.ok() && MayWait(*request, room)) return WaitForSpace();
     waiting_.pop_front();
-    if (room.ok())
+    // Its range may have been taken hold of while it waited: a copy must not come after it in the log.
+    if (room.ok() && Holds(*volume, *request) && !LS_PLANTED(14))
+      held_->waiting.push_back(request);
+    else if (room.ok())
       Enter(volume->top, *request);
     else
       CompleteLater(*request, std::move(room));
@@ -162,7 +169,7 @@ void WritePath::WriteBlocks(LayerId layer, uint64_t block, std::span<const io::B
   uint32_t count = 0;
   for (const io::Buffer& b : buffers) count += static_cast<uint32_t>(b.size / kBlockSize);
   LS_ASSERT(count <= pool_.writer().max_entry_blocks());
-  if (Status room = pool_.writer().CheckSpace(1, count, false); !room.ok()) {
+  if (Status room = pool_.writer().CheckSpace(1, count, LogWriter::Use::kData); !room.ok()) {
     pool_.seams().loop.Post([done = std::move(done), room]() mutable { done(room); });
     return;
   }
@@ -192,7 +199,7 @@ void WritePath::PieceDone(Piece& piece) {
 }
 
 void WritePath::RequestDone(block::Request& request) {
-  if (!request.fua || !request.status.ok()) {
+  if (!request.fua || !request.status.ok() || LS_PLANTED(17)) {
     --in_flight_;
     return request.done(request);
   }

@@ -42,6 +42,7 @@ class WritePath {
     std::vector<block::Request*> waiting;
   };
   Piece& TakePiece();
+  bool Holds(const VolumeRecord& volume, const block::Request& request) const;
   Status CheckSpace(const block::Request& request) const;
   // Whether a request for which there is `room` should wait for the cleaner.
   bool MayWait(const block::Request& request, const Status& room) const;

@@ -40,7 +40,8 @@ class Trouble : public testing::Test {
     auto disk = env_.OpenDisk("disk", 0);
     if (!disk.ok()) return disk.status();
     auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
-                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log()}));
+                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
+                                      &env_.background()}));
     if (pool.ok()) pool_ = std::move(*pool);
     return pool.status();
   }
@@ -135,6 +136,20 @@ TEST_F(Trouble, AFullPoolFailsWritesAndGoesOnReadingAndDeleting) {
   Close();
   ASSERT_TRUE(Open().ok());
   EXPECT_TRUE(pool_->Volumes().empty());
+}
+
+TEST_F(Trouble, APoolInWhichNothingElseFitsCanStillBeEmptied) {
+  FillUp();
+  // Changes that bring nothing back use up what was kept for changes.
+  uint64_t size = 64 << 20;
+  Status last;
+  for (int i = 0; i < 4000 && last.ok(); ++i) last = Apply({block::ResizeVolume{volume_id_, size += kBlockSize}});
+  EXPECT_EQ(last.code(), Code::kNoSpace) << "the reserve is not used up, so nothing was tried";
+  ASSERT_TRUE(Apply({block::DeleteVolume{volume_id_}}).ok());
+  const block::VolumeId other{env_.random().NextUuid()};
+  ASSERT_TRUE(Apply({block::CreateVolume{other, 64 << 20}}).ok());
+  volume_ = *pool_->OpenVolume(other);
+  EXPECT_GT(FillUp() * kBlockSize, pool_->Info().size * 7 / 10) << "all space has come back";
 }
 
 TEST_F(Trouble, ABadBlockIsOneErrorAndItsNeighboursAreReadable) {
