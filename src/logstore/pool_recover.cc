@@ -85,7 +85,7 @@ Task<Result<block::PoolId>> Identify(io::Disk& disk) {
 namespace {
 
 IndexOptions IndexOptionsOf(const Options& options) {
-  return {options.index_cache_bytes, options.index_memtable_bytes};
+  return {options.index_cache_bytes - options.index_cache_bytes / kRecordShare, options.index_memtable_bytes};
 }
 
 // The index as it is. corrupted: there is none, or it cannot be used.
