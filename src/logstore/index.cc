@@ -12,6 +12,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "base/codec.h"
 #include "logstore/index_files.h"
@@ -142,6 +143,11 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   o.level_compaction_dynamic_level_bytes = true;
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
+  // What a fold writes goes into RocksDB's log too: making it durable is then a sync of a file that is only appended
+  // to, and the tables are written when a memtable is full, whatever the number of checkpoints. After a crash the log
+  // is taken up to where it is whole, so the state is that of some fold.
+  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  o.allow_concurrent_memtable_write = false;  // there is one writer
   // Nothing is written by closing: what was not persisted is replayed from the log.
   o.avoid_flush_during_shutdown = true;
   if (options.background == nullptr)
@@ -174,6 +180,7 @@ struct Index::Rep {
 };
 struct Index::Batch::Rep {
   rocksdb::WriteBatch batch;
+  std::vector<ChunkKey> changed;
   // Keys [first, end) that go. Deleted one by one, when it is written, and not by DeleteRange: where there are range
   // tombstones, iterators of RocksDB before 8.6 take a block that cannot be read, or is not in memory when only memory
   // is asked, for one that holds nothing, and a lookup answers with an older version.
@@ -208,15 +215,20 @@ Status Index::Destroy(io::FileSystem& files, const std::string& directory) {
   return files.SyncDirectory(directory);
 }
 
-Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
+Status Index::LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) const {
   rocksdb::ReadOptions read;
   read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   rocksdb::PinnableSlice record;
   const auto s = rep_->db->Get(read, rep_->db->DefaultColumnFamily(), CurrentKey(key.layer, key.chunk), &record);
   if (!s.ok() && !s.IsNotFound()) return ToStatus(s);
+  return DecodeMapRecord(View(record), to);
+}
+
+Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
+  rocksdb::ReadOptions read;
+  read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   ChunkVersions current;
-  LS_RETURN_IF_ERROR(DecodeMapRecord(View(record), current));
-  if (s.IsNotFound() && at == kNow) return {};
+  LS_RETURN_IF_ERROR(LookupRecord(key, tier, current));
 
   ChunkVersions found = {};
   std::unique_ptr<rocksdb::Iterator> history;
@@ -414,10 +426,14 @@ Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
 
 void Index::Batch::PutChunk(const ChunkKey& key, const ChunkVersions& versions) {
   const std::string record = EncodeMapRecord(versions), name = CurrentKey(key.layer, key.chunk);
+  rep_->changed.push_back(key);
   if (record.empty())
     rep_->batch.Delete(name);
   else
     rep_->batch.Put(name, record);
+}
+std::vector<ChunkKey> Index::Batch::TakeChanged() {
+  return std::exchange(rep_->changed, {});
 }
 void Index::Batch::PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death) {
   rep_->batch.Put(HistoryKey(layer, block, version.birth), EncodeHistory(version, death));
@@ -486,6 +502,9 @@ void Index::Batch::PutFound(const FoundRecord& f) {
   Encoder(value).Little(f.version.crc).Little(f.count).Little(f.death);
   Encoder(value).Little(static_cast<uint8_t>(f.verified ? 1 : 0)).Little(f.rank);
   rep_->batch.Put(FoundKey(f), value);
+}
+void Index::Batch::DropFound(const FoundRecord& f) {
+  rep_->batch.Delete(FoundKey(f));
 }
 void Index::Batch::BeginRebuild() {
   rep_->batch.Put(kRebuildingKey, "");
@@ -566,15 +585,15 @@ Status Index::ExpandRanges(Batch& batch) const {
 
 Status Index::Write(Batch& batch) {
   LS_RETURN_IF_ERROR(ExpandRanges(batch));
+  batch.rep_->ranges.clear();
   rocksdb::WriteOptions options;
-  options.disableWAL = true;
   const auto s = rep_->db->Write(options, &batch.rep_->batch);
   rep_->Settle();
   return ToStatus(s);
 }
 
 Status Index::Persist() {
-  const auto s = rep_->db->Flush(rocksdb::FlushOptions());
+  const auto s = rep_->db->FlushWAL(true);
   rep_->Settle();
   return ToStatus(s);
 }

@@ -1,6 +1,6 @@
-// The persistent map of a pool: which version of every block is where. RocksDB without its own log: the pool's log is
-// the log, and the index is a checkpoint of it. The state after a crash is some earlier, complete fold; recovery
-// replays the log from the position that this fold recorded.
+// The persistent map of a pool: which version of every block is where. The index is a checkpoint of the pool's log. The
+// state after a crash is some earlier, complete fold, at least the last that was made durable; recovery replays the
+// log from the position that this fold recorded.
 //
 // Tables in one key space:
 //   current: (layer, chunk)         -> one map record (map_record.h): the newest folded versions
@@ -102,6 +102,8 @@ class Index {
   // Fills those slots of `to` whose bit is set in `wanted` and that the layer itself holds as of position `at`, and
   // clears their bits. kMemory: unavailable, with nothing changed, when the answer needs the disk.
   Status Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const;
+  // The record of a chunk as it is. kMemory as for Lookup.
+  Status LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) const;
   // The records of `keys` as they are, in the same order. Blocking.
   Status LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVersions>& to) const;
   // Chunks of the layer in [first, last] that have a current record or history, ascending, at most `limit`. Blocking.
@@ -135,6 +137,8 @@ class Index {
     Batch();
     ~Batch();
     void PutChunk(const ChunkKey& key, const ChunkVersions& versions);
+    // The chunks put so far, and none of them any more.
+    std::vector<ChunkKey> TakeChanged();
     void PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death);
     // Also forgets its death record. `death` is that of the record.
     void DropHistory(const HistoryRecord& record);
@@ -150,6 +154,7 @@ class Index {
     void DropHole(SequenceNumber birth);
     void PutHolesKnownFrom(SequenceNumber from);
     void PutFound(const FoundRecord& found);
+    void DropFound(const FoundRecord& found);
     // Between these two the index is none yet.
     void BeginRebuild();
     void EndRebuild();

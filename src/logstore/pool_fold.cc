@@ -96,6 +96,7 @@ Task<Status> LogPool::FoldNow(bool persist) {
   structure_.Swept(plan.sweep.dropped.size(), plan.sweep.forgotten.size(), result.unfinished.dropped,
                    result.unfinished.forgotten);
   std::unique_ptr<Overlay> folded = map_.Thaw();
+  map_.Forget(result.changed);
   writer_.Resume();
   folded_ = plan.position.next;
   fold_number_ = plan.number;
@@ -184,15 +185,16 @@ Task<Status> LogPool::Relocate(const std::vector<MovedBlock>& blocks) {
   const auto fold_turn = co_await fold_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(map_failure_);
   LS_CO_RETURN_IF_ERROR(co_await SyncNow());
-  Result<LiveChanges> changes = Internal("not written");
-  auto work = [&] { changes = lockstep::logstore::Relocate(map_.index(), superblock_, segments_, blocks); };
+  Result<Relocated> done = Internal("not written");
+  auto work = [&] { done = lockstep::logstore::Relocate(map_.index(), superblock_, segments_, blocks); };
   co_await seams_.executor.Call(seams_.loop, work);
-  if (!changes.ok()) {
-    map_failure_ = changes.status().WithContext("the map cannot be written, the pool accepts no more writes");
+  if (!done.ok()) {
+    map_failure_ = done.status().WithContext("the map cannot be written, the pool accepts no more writes");
     writer_.Fail(map_failure_);
     co_return map_failure_;
   }
-  segments_.AddLive(*changes);
+  segments_.AddLive(done->segments);
+  map_.Forget(done->changed);
   co_return Status();
 }
 

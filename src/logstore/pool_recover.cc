@@ -86,7 +86,8 @@ Task<Result<block::PoolId>> Identify(io::Disk& disk) {
 namespace {
 
 IndexOptions IndexOptionsOf(const Options& options, const Seams& seams) {
-  return {options.index_cache_bytes, options.index_memtable_bytes, seams.background};
+  return {options.index_cache_bytes - options.index_cache_bytes / kRecordShare, options.index_memtable_bytes,
+          seams.background};
 }
 
 // The index as it is. corrupted: there is none, or it cannot be used.

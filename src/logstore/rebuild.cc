@@ -226,6 +226,18 @@ Task<Status> LogPool::FinishRebuild() {
           "the index of pool {} cannot be rebuilt: segment {} holds {} blocks that are needed, and others in it cannot "
           "be found: the device is damaged; bring the index back from a copy, or the pool from a replica",
           superblock_.pool.ToString(), segment, segments_.live(segment)));
+  while (true) {
+    LS_CO_ASSIGN_OR_RETURN(const std::vector<FoundRecord> page, co_await NextVersions(nullptr));
+    if (page.empty()) break;
+    Status dropped;
+    auto drop = [&] {
+      Index::Batch batch;
+      for (const FoundRecord& f : page) batch.DropFound(f);
+      dropped = map_.index().Write(batch);
+    };
+    co_await seams_.executor.Call(seams_.loop, drop);
+    LS_CO_RETURN_IF_ERROR(dropped);
+  }
   Status ended;
   auto end = [&] {
     Index::Batch batch;

@@ -89,7 +89,7 @@ Status KeepLive(const Index& index, const NewestRetained& history, std::vector<M
   return {};
 }
 
-Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
+Result<Relocated> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
                              const std::vector<MovedBlock>& moved) {
   std::vector<MovedBlock> blocks = moved;
   SortByPlace(blocks);
@@ -124,7 +124,7 @@ Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const S
       }));
   PutSegments(segments, changes, batch);
   LS_RETURN_IF_ERROR(index.Write(batch));
-  return changes;
+  return Relocated{std::move(changes), batch.TakeChanged()};
 }
 
 }  // namespace lockstep::logstore

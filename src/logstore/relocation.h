@@ -32,7 +32,11 @@ Status KeepLive(const Index& index, const NewestRetained& history, std::vector<M
 
 // Points the index at `to` for those of `blocks` that it still knows at `from`, as one atomic write; answers what that
 // makes of the segments. REQUIRES: the copies are durable. In the turn of a fold. Blocking.
-Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
+struct Relocated {
+  LiveChanges segments;
+  std::vector<ChunkKey> changed;  // records of the index
+};
+Result<Relocated> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
                              const std::vector<MovedBlock>& blocks);
 
 }  // namespace lockstep::logstore
