@@ -4,6 +4,13 @@
 // Structure changes only by transactions. A transaction is a list of changes that happen together or not at all, at one
 // position between two writes, on disk too: after a crash either every change of it is there or none. So an operation
 // on a group of a thousand volumes is atomic because it is one transaction.
+//
+// Space. A *version* is one block as one write (or CopyUp) made it; it takes kBlockSize bytes for as long as anything
+// holds it. A volume holds its own versions: those written to it since it was created, cloned, or had its content set,
+// and not written over or discarded since. It holds besides, if it was cloned or its content was set, everything that
+// the source held at that point: what the volume hides by writing over it is held all the same. A point holds what each
+// of its volumes held when it was taken. Nothing else holds anything. So a version is freed when the last volume or
+// point that holds it goes.
 #pragma once
 
 #include <memory>
@@ -119,6 +126,16 @@ class Pool {
   // check itself fails.
   virtual Task<Result<CheckReport>> Check() = 0;
 
+  // What a volume takes. Costs what the volume maps, and what WouldFree costs for it. Beside other I/O, in pieces;
+  // counts everything acknowledged before it was asked, as Flush does. not-found.
+  virtual Task<Result<VolumeSpace>> Space(VolumeId volume) = 0;
+  // What each of these removals would free, in bytes, if it and no other was made: one answer each, all for the same
+  // moment. Costs, for a point, what was written over between its neighbours; for a volume, what is its own. not-found
+  // when something that is named is not there.
+  virtual Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<Removal> removals) = 0;
+
+  // Answered at once. `live`, `mapped`, `history` and `reclaimable` are exact counts as of a position that Flush brings
+  // up to date; what deleting and releasing frees is taken off a little later, see PoolInfo::freeing.
   virtual PoolInfo Info() const = 0;
   virtual std::vector<VolumeInfo> Volumes() const = 0;  // ordered by id
   virtual std::vector<PointInfo> Points() const = 0;    // ordered by position

@@ -21,11 +21,11 @@ class Folder {
       LS_RETURN_IF_ERROR(index_.LookupAll(group, records));
       for (size_t j = 0; j < group.size(); ++j) FoldChunk(group[j], records[j]);
     }
+    const SweepPlan sweep{plan_.sweep, plan_.layers, overlay_.layers(), plan_.superblock, plan_.sweep_limit};
+    LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(sweep, index_, batch_, {result_.segments, result_.used_blocks}));
     for (const auto& [layer, delta] : result_.used_blocks)
       batch_.PutUsedBlocks(layer,
                            static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
-    LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(plan_.sweep, plan_.layers, plan_.superblock, plan_.sweep_limit,
-                                                  index_, batch_, result_.segments));
     PutSegments(*plan_.segments, result_.segments, batch_);
     batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number,
                          plan_.segments->log_start(), plan_.places);

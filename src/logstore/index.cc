@@ -141,7 +141,18 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
 
 struct Index::Rep {
   std::unique_ptr<rocksdb::Env> env;
-  std::unique_ptr<rocksdb::DB> db;
+  std::unique_ptr<rocksdb::DB> owned;  // not that of a frozen view
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Snapshot* snapshot = nullptr;
+
+  ~Rep() {
+    if (snapshot) db->ReleaseSnapshot(snapshot);
+  }
+  rocksdb::ReadOptions Reading() const {
+    rocksdb::ReadOptions read;
+    read.snapshot = snapshot;
+    return read;
+  }
 };
 struct Index::Batch::Rep {
   rocksdb::WriteBatch batch;
@@ -161,7 +172,15 @@ Result<std::unique_ptr<Index>> Index::Open(io::FileSystem& files, const std::str
   rocksdb::DB* db = nullptr;
   const auto s = rocksdb::DB::Open(DbOptions(rep->env.get(), options, log), directory, &db);
   if (!s.ok()) return ToStatus(s).WithContext("cannot open the index in " + directory);
-  rep->db.reset(db);
+  rep->owned.reset(db);
+  rep->db = db;
+  return std::unique_ptr<Index>(new Index(std::move(rep)));
+}
+
+std::unique_ptr<Index> Index::Freeze() const {
+  auto rep = std::make_unique<Rep>();
+  rep->db = rep_->db;
+  rep->snapshot = rep->db->GetSnapshot();
   return std::unique_ptr<Index>(new Index(std::move(rep)));
 }
 
@@ -174,7 +193,7 @@ Status Index::Destroy(io::FileSystem& files, const std::string& directory) {
 }
 
 Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
-  rocksdb::ReadOptions read;
+  rocksdb::ReadOptions read = rep_->Reading();
   read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   rocksdb::PinnableSlice record;
   const auto s = rep_->db->Get(read, rep_->db->DefaultColumnFamily(), CurrentKey(key.layer, key.chunk), &record);
@@ -220,7 +239,7 @@ Status Index::LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVers
   std::vector<rocksdb::Slice> slices(names.begin(), names.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
-  rep_->db->MultiGet(rocksdb::ReadOptions(), rep_->db->DefaultColumnFamily(), keys.size(), slices.data(), values.data(),
+  rep_->db->MultiGet(rep_->Reading(), rep_->db->DefaultColumnFamily(), keys.size(), slices.data(), values.data(),
                      statuses.data());
   to.resize(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -232,7 +251,7 @@ Status Index::LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVers
 
 Result<std::vector<uint64_t>> Index::Chunks(LayerId layer, uint64_t first, uint64_t last, size_t limit) const {
   std::vector<uint64_t> current, history, merged;
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
+  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
   const std::string end = CurrentKey(layer, last);
   for (it->Seek(CurrentKey(layer, first)); it->Valid() && current.size() < limit; it->Next()) {
     if (View(it->key()) > end) break;
@@ -253,7 +272,7 @@ Result<std::vector<uint64_t>> Index::Chunks(LayerId layer, uint64_t first, uint6
 
 Result<std::vector<std::pair<LayerId, uint64_t>>> Index::UsedBlocks() const {
   std::vector<std::pair<LayerId, uint64_t>> used;
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
+  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
   for (it->Seek(rocksdb::Slice(&kUsed, 1)); it->Valid() && it->key().size() == 5 && it->key()[0] == kUsed; it->Next())
     used.emplace_back(static_cast<LayerId>(ReadBig(View(it->key()).substr(1))),
                       Decoder(View(it->value())).Little<uint64_t>());
@@ -268,8 +287,9 @@ Status DamagedHistory() {
 // Calls visit(key, value) for the keys from `first` on, as long as they are at most `last` and it answers true or an
 // error.
 template <typename Visit>
-Status ForEachKey(rocksdb::DB& db, const std::string& first, const std::string& last, Visit visit) {
-  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(rocksdb::ReadOptions()));
+Status ForEachKey(rocksdb::DB& db, const rocksdb::ReadOptions& read, const std::string& first, const std::string& last,
+                  Visit visit) {
+  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(read));
   for (it->Seek(first); it->Valid() && View(it->key()) <= last; it->Next()) {
     LS_ASSIGN_OR_RETURN(const bool go_on, visit(View(it->key()), View(it->value())));
     if (!go_on) break;
@@ -286,7 +306,7 @@ LayerId LastLayer(LayerId layer) {
 
 Result<std::optional<HistoryRecord>> Index::FindHistory(LayerId layer, uint64_t block, SequenceNumber birth) const {
   std::string value;
-  const auto s = rep_->db->Get(rocksdb::ReadOptions(), HistoryKey(layer, block, birth), &value);
+  const auto s = rep_->db->Get(rep_->Reading(), HistoryKey(layer, block, birth), &value);
   if (s.IsNotFound()) return std::optional<HistoryRecord>();
   if (!s.ok()) return ToStatus(s);
   HistoryRecord record{layer, block, {}, 0};
@@ -297,7 +317,7 @@ Result<std::optional<HistoryRecord>> Index::FindHistory(LayerId layer, uint64_t 
 Result<std::vector<HistoryRecord>> Index::HistoryByDeath(const DeathSpan& span, size_t limit) const {
   std::vector<HistoryRecord> found;
   if (span.death > span.upto) return found;
-  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, DeathKey(span.layer, span.death, span.block, span.birth),
+  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, rep_->Reading(), DeathKey(span.layer, span.death, span.block, span.birth),
                                 DeathKey(span.layer, span.upto, (uint64_t{1} << 48) - 1, UINT64_MAX),
                                 [&](std::string_view key, std::string_view) -> Result<bool> {
                                   if (key.size() != kDeathKeySize) return DamagedHistory();
@@ -315,7 +335,8 @@ Result<std::vector<HistoryRecord>> Index::HistoryByDeath(const DeathSpan& span, 
 }
 
 Status Index::VisitCurrent(LayerId layer, const Visit& visit) const {
-  return ForEachKey(*rep_->db, CurrentKey(FirstLayer(layer), 0), CurrentKey(LastLayer(layer), (uint64_t{1} << 48) - 1),
+  return ForEachKey(*rep_->db, rep_->Reading(), CurrentKey(FirstLayer(layer), 0),
+                    CurrentKey(LastLayer(layer), (uint64_t{1} << 48) - 1),
                     [&](std::string_view key, std::string_view value) -> Result<bool> {
                       ChunkVersions versions;
                       LS_RETURN_IF_ERROR(DecodeMapRecord(value, versions));
@@ -327,21 +348,21 @@ Status Index::VisitCurrent(LayerId layer, const Visit& visit) const {
                     });
 }
 
-Status Index::VisitHistory(LayerId layer, const Visit& visit) const {
-  return ForEachKey(*rep_->db, HistoryKey(FirstLayer(layer), 0, 0),
+Status Index::VisitHistory(LayerId layer, const VisitRecord& visit) const {
+  return ForEachKey(*rep_->db, rep_->Reading(), HistoryKey(FirstLayer(layer), 0, 0),
                     HistoryKey(LastLayer(layer), (uint64_t{1} << 48) - 1, UINT64_MAX),
                     [&](std::string_view key, std::string_view value) -> Result<bool> {
-                      HistoryRecord r;
-                      if (key.size() != kHistoryKeySize || !DecodeHistory(value, ReadBig(key.substr(11)), r))
-                        return DamagedHistory();
+                      if (key.size() != kHistoryKeySize) return DamagedHistory();
                       const auto owner = static_cast<LayerId>(ReadBig(key.substr(1, 4)));
-                      return visit(owner, ReadBig(key.substr(5, 6)), r.version);
+                      HistoryRecord r{owner, ReadBig(key.substr(5, 6)), {}, 0};
+                      if (!DecodeHistory(value, ReadBig(key.substr(11)), r)) return DamagedHistory();
+                      return visit(r);
                     });
 }
 
 Result<std::vector<SegmentCount>> Index::Segments() const {
   std::vector<SegmentCount> counts;
-  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, SegmentKey(0), SegmentKey(UINT32_MAX),
+  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, rep_->Reading(), SegmentKey(0), SegmentKey(UINT32_MAX),
                                 [&](std::string_view key, std::string_view value) -> Result<bool> {
                                   Decoder d(value);
                                   SegmentCount c{static_cast<uint32_t>(ReadBig(key.substr(1))), 0, 0};
@@ -371,9 +392,9 @@ LogPosition GetLogPosition(Decoder& d) {
 
 Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   std::string position, structure;
-  auto s = rep_->db->Get(rocksdb::ReadOptions(), kPositionKey, &position);
+  auto s = rep_->db->Get(rep_->Reading(), kPositionKey, &position);
   if (s.IsNotFound()) return std::optional<Checkpoint>();
-  if (s.ok()) s = rep_->db->Get(rocksdb::ReadOptions(), kStructureKey, &structure);
+  if (s.ok()) s = rep_->db->Get(rep_->Reading(), kStructureKey, &structure);
   if (!s.ok()) return ToStatus(s);
   Decoder d(position);
   Checkpoint c;

@@ -72,6 +72,8 @@ class Index {
   // Removes all files of an index that is not open. Blocking.
   static Status Destroy(io::FileSystem& files, const std::string& directory);
   ~Index();
+  // The index as it is now, to be read while the other goes on. Does not block. The other outlives it.
+  std::unique_ptr<Index> Freeze() const;
 
   // What a reader may wait for.
   enum class Tier { kMemory, kDisk };
@@ -92,7 +94,8 @@ class Index {
   // Visits everything that the layer holds, or that all do (kNoLayer), until `visit` answers false. Blocking.
   using Visit = std::function<bool(LayerId layer, uint64_t block, const Version& version)>;
   Status VisitCurrent(LayerId layer, const Visit& visit) const;
-  Status VisitHistory(LayerId layer, const Visit& visit) const;
+  using VisitRecord = std::function<bool(const HistoryRecord& record)>;
+  Status VisitHistory(LayerId layer, const VisitRecord& visit) const;
   // Live blocks of segments that have any, as folds and moves have counted them. Blocking.
   Result<std::vector<SegmentCount>> Segments() const;
   // nullopt for a new index.

@@ -53,6 +53,8 @@ LogPool::~LogPool() = default;
 
 Task<void> LogPool::Close() {
   closing_ = true;
+  CancelSweep();
+  if (sweeping_) co_await SuspendWith([this](auto resume) { swept_ = std::move(resume); });
   co_await cleaner_->Stop();
   // The last fold, if one runs, is over when this has had its turn.
   { const auto turn = co_await fold_turn_.Lock(); }
@@ -136,6 +138,7 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
     structure_.Apply(transaction, append.sequence);
     drop_generation_ = reads_->NewGeneration();
   });
+  SweepSoon();
   // Resumed in the middle of a batch's completions: let the others be recorded first.
   const Status appended = append.status;
   const LogPosition batch = append.batch;
@@ -192,6 +195,12 @@ block::PoolInfo LogPool::Info() const {
   info.free = (capacity > taken ? capacity - taken : 0) * kBlockSize;
   info.used = info.size - info.free;
   info.live = segments_.live_blocks() * kBlockSize;
+  info.mapped = structure_.top_blocks() * kBlockSize;
+  info.history = info.live - std::min(info.live, info.mapped);
+  // What was written since the last fold lies there as well, and lives.
+  const uint64_t dead = segments_.closed_dead_blocks();
+  info.reclaimable = (dead > unfolded_blocks_ ? dead - unfolded_blocks_ : 0) * kBlockSize;
+  info.freeing = !structure_.to_sweep().empty();
   info.moved = cleaner_->moved_blocks() * kBlockSize;
   info.last = writer_.last();
   info.durable = writer_.durable();

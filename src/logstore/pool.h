@@ -52,6 +52,8 @@ class LogPool final : public block::Pool {
   Task<Status> Flush() override;
   Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
   Task<Result<CheckReport>> Check() override;
+  Task<Result<block::VolumeSpace>> Space(block::VolumeId volume) override;
+  Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<block::Removal> removals) override;
   block::PoolInfo Info() const override;
   std::vector<block::VolumeInfo> Volumes() const override;
   std::vector<block::PointInfo> Points() const override;
@@ -104,6 +106,13 @@ class LogPool final : public block::Pool {
   // Fold and checkpoint on the executor, once frozen.
   Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
   Task<Status> MarkReused();
+  // Folds until the index holds everything that had completed when it was called, and stands at the same transaction
+  // as the structure; so it stays while what it answers lives.
+  Task<Result<io::AsyncMutex::Guard>> FoldAll();
+  // What there is to sweep is swept, after a moment, whether anything is written or not.
+  void SweepSoon();
+  void CancelSweep();
+  Task<void> SweepAll();
   void WarnOfSpace();
   using BlockRanges = std::vector<std::pair<uint64_t, uint64_t>>;  // first block, count
   // Blocks of the layer that entries in (after, until] may have changed: from the log, at the cost of what changed; or
@@ -135,6 +144,7 @@ class LogPool final : public block::Pool {
   io::AsyncMutex copy_turn_;                // CopyUp, one at a time
   uint64_t drop_generation_ = 0;            // reads that began before it may still need layers that have died
   uint64_t structure_folded_ = UINT64_MAX;  // Structure::version() in the index
+  uint64_t transactions_folded_ = 0;        // Structure::transactions() when the last fold began
   bool replaying_ = false;
   LogPosition replay_position_;  // while replaying: behind the last replayed batch
   uint64_t blocks_since_checkpoint_ = 0;
@@ -144,6 +154,9 @@ class LogPool final : public block::Pool {
   uint64_t fold_number_ = 0, checkpoint_number_ = 0;  // of the last fold, and of the last that was made durable
   bool background_fold_ = false;  // one is on its way or waits for its turn
   bool closing_ = false;
+  bool sweeping_ = false;  // or about to
+  io::TimerId sweep_timer_ = io::TimerId::kNone;
+  std::move_only_function<void()> swept_;  // Close waits for the end of SweepAll
   Status map_failure_;  // a fold failed: the overlay cannot shrink, so writes are refused
 };
 

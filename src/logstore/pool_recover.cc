@@ -178,6 +178,7 @@ Task<Status> LogPool::Recover() {
   LS_CO_RETURN_IF_ERROR(replayed);
   writer_.Start(replay_position_, seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
+  SweepSoon();
   // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
   co_return co_await SyncNow();
 }

@@ -44,6 +44,8 @@ class SegmentTable {
   uint64_t live_blocks() const { return live_total_; }
   // Blocks in segments that are not free and not live: garbage, headers, and room in open segments.
   uint64_t dead_blocks() const { return uint64_t{count() - free_} * segment_blocks_ - live_total_; }
+  // The same of segments that nothing is written to any more: what freeing and cleaning them would bring back.
+  uint64_t closed_dead_blocks() const;
   // Everything in the log from this entry on is still in place; what was before has been freed, at least in part.
   SequenceNumber log_start() const { return log_start_; }
 
@@ -103,7 +105,7 @@ class SegmentTable {
   std::unordered_map<uint32_t, SequenceNumber> end_;  // of closed ones of the log that may be newer than the checkpoint
   std::set<uint32_t> empty_;                          // closed, without live blocks
   std::vector<Dying> dying_;                          // oldest first
-  std::set<uint32_t> aside_;
+  std::set<uint32_t> aside_, open_;
   std::multiset<SequenceNumber> pins_;
   uint32_t free_ = 0, cursor_ = 0;
   uint64_t live_total_ = 0;

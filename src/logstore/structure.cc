@@ -152,6 +152,7 @@ void Structure::Apply(const Transaction& transaction, SequenceNumber at) {
     applied_.pop_front();
   }
   ++version_;
+  ++transactions_;
 }
 
 const VolumeRecord* Structure::Find(VolumeId id) const {
@@ -166,8 +167,8 @@ std::unordered_map<LayerId, SequenceNumber> Structure::NewestRetainedOfLayers() 
   std::unordered_map<LayerId, SequenceNumber> newest;
   for (const auto& [id, layer] : layers_)
     if (!layer.retained.empty()) newest.emplace(id, layer.retained.back());
-  for (const LayerId id : dropped_) newest.emplace(id, kNow);
-  for (const DeathSpan& f : forgotten_) newest[f.layer] = kNow;
+  for (const LayerId id : sweep_.dropped) newest.emplace(id, kNow);
+  for (const DeathSpan& f : sweep_.forgotten) newest[f.layer] = kNow;
   return newest;
 }
 const PointMember* Structure::Member(const PointRecord& point, VolumeId volume) {
@@ -198,6 +199,7 @@ void Structure::AddUsedBlocks(LayerId layer, int64_t delta) {
   const auto it = layers_.find(layer);
   if (it == layers_.end() || delta == 0) return;
   it->second.used_blocks = static_cast<uint64_t>(static_cast<int64_t>(it->second.used_blocks) + delta);
+  if (it->second.tops != 0) top_blocks_ = static_cast<uint64_t>(static_cast<int64_t>(top_blocks_) + delta);
 }
 
 namespace {
@@ -209,11 +211,11 @@ void ReplaceFront(std::vector<T>& all, size_t count, const std::vector<T>& left)
 }
 }  // namespace
 
-void Structure::Swept(size_t layers, size_t spans, const std::vector<LayerId>& layers_left,
-                      const std::vector<DeathSpan>& spans_left) {
-  if (layers == 0 && spans == 0) return;
-  ReplaceFront(dropped_, layers, layers_left);
-  ReplaceFront(forgotten_, spans, spans_left);
+void Structure::Swept(const SweepWork& done, const SweepWork& left) {
+  if (done.empty()) return;
+  ReplaceFront(sweep_.dropped, done.dropped.size(), left.dropped);
+  ReplaceFront(sweep_.forgotten, done.forgotten.size(), left.forgotten);
+  ReplaceFront(sweep_.tails, done.tails.size(), left.tails);
   ++version_;
 }
 
@@ -289,11 +291,16 @@ void Structure::Release(Layer& layer, SequenceNumber at, SequenceNumber now) {
   LS_ASSERT(it != r.end() && *it == at);
   it = r.erase(it);
   // What only this position saw died after it, and before the next position that still sees it would.
-  const SequenceNumber next = it == r.end() ? now : std::min(*it, now);
-  if (next > at) forgotten_.push_back({layer.id, at + 1, 0, 0, next});
+  const bool newest = it == r.end();
+  const SequenceNumber next = newest ? now : std::min(*it, now);
+  if (next > at) sweep_.forgotten.push_back({layer.id, at + 1, 0, 0, next});
+  if (newest && next > at && layer.tops == 0) sweep_.tails.push_back({layer.id, 0});
 }
 void Structure::Untop(VolumeId volume, LayerId layer, SequenceNumber now) {
-  layers_.at(layer).tops = 0;
+  Layer& l = layers_.at(layer);
+  l.tops = 0;
+  top_blocks_ -= l.used_blocks;
+  if (!l.retained.empty()) sweep_.tails.push_back({layer, 0});
   owners_[layer] = {volume, now};
   ended_.push_back(layer);
   if (ended_.size() > kEndedKept) ForgetOwnersBefore(owners_.at(ended_.front()).until + 1);
@@ -307,7 +314,7 @@ void Structure::DropIfDead(LayerId id, SequenceNumber now) {
     const LayerId parent = it->second.parent;
     const SequenceNumber parent_at = it->second.parent_at;
     layers_.erase(it);
-    dropped_.push_back(id);
+    sweep_.dropped.push_back(id);
     if (parent != kNoLayer) Release(layers_.at(parent), parent_at, now);
     id = parent;
   }

@@ -37,6 +37,10 @@ struct Layer {
 
   // Whether some retained position p satisfies from <= p < to: a version that lived in [from, to) is still visible.
   bool Retains(SequenceNumber from, SequenceNumber to) const;
+  // Whether anything sees a version that lived in [birth, death); death == kNow: it has not been replaced.
+  bool Holds(SequenceNumber birth, SequenceNumber death) const {
+    return (tops != 0 && death == kNow) || Retains(birth, death);
+  }
 };
 
 // History of a layer that may have lost the last position that saw it: what died as entries up to `upto`, from (death,
@@ -47,6 +51,21 @@ struct DeathSpan {
   uint64_t block = 0;
   SequenceNumber birth = 0;
   SequenceNumber upto = 0;
+};
+
+// Of a layer that is no top any more: what its volume wrote behind the last retained position, in chunks from `chunk`
+// on.
+struct LayerTail {
+  LayerId layer = kNoLayer;
+  uint64_t chunk = 0;
+};
+
+// What the index may still hold although nothing sees it any more; of each kind the oldest first.
+struct SweepWork {
+  std::vector<LayerId> dropped;      // layers that have died
+  std::vector<DeathSpan> forgotten;  // history that releases have let go
+  std::vector<LayerTail> tails;
+  bool empty() const { return dropped.empty() && forgotten.empty() && tails.empty(); }
 };
 
 struct PointMember {
@@ -107,15 +126,15 @@ class Structure {
   // Learned when the batch that took the point has been written.
   void SetLogPosition(block::PointId id, const LogPosition& log);
   void AddUsedBlocks(LayerId layer, int64_t delta);
-  // Layers that have died and history that releases have let go, and that the index may still hold; oldest first.
-  const std::vector<LayerId>& dropped() const { return dropped_; }
-  const std::vector<DeathSpan>& forgotten() const { return forgotten_; }
-  bool AnythingToSweep() const { return !dropped_.empty() || !forgotten_.empty(); }
-  // The oldest `layers` and `spans` of them have been swept, but for what is left.
-  void Swept(size_t layers, size_t spans, const std::vector<LayerId>& layers_left,
-             const std::vector<DeathSpan>& spans_left);
+  // Of all layers that are tops, together.
+  uint64_t top_blocks() const { return top_blocks_; }
+  const SweepWork& to_sweep() const { return sweep_; }
+  // `done`, the oldest of what was to be swept, has been, but for what is left.
+  void Swept(const SweepWork& done, const SweepWork& left);
   // Counts changes, so that a checkpoint knows whether it has to be written again.
   uint64_t version() const { return version_; }
+  // Transactions applied since it was made or decoded.
+  uint64_t transactions() const { return transactions_; }
 
   std::string Encode() const;
   static Result<Structure> Decode(std::string_view bytes);
@@ -129,6 +148,8 @@ class Structure {
   void Do(const block::Clone& c, SequenceNumber at);
   void Do(const block::SetContent& c, SequenceNumber at);
   bool DecodeOwners(Decoder& d, uint8_t version);
+  void DecodeSpans(Decoder& d, uint8_t version);
+  void DecodeTails(Decoder& d, uint8_t version);
   LayerId NewLayer(LayerId parent, SequenceNumber parent_at);
   void Retain(LayerId layer, SequenceNumber at);
   // `now`: the entry that does it.
@@ -140,15 +161,14 @@ class Structure {
   std::unordered_map<block::VolumeId, VolumeRecord> volumes_;
   std::unordered_map<block::PointId, PointRecord> points_;
   std::map<LayerId, Layer> layers_;
-  std::vector<LayerId> dropped_;
-  std::vector<DeathSpan> forgotten_;
+  SweepWork sweep_;
   std::unordered_map<LayerId, LayerOwner> owners_;
   std::deque<LayerId> ended_;  // layers of owners_ that are no tops any more, in the order in which they ended
   SequenceNumber owners_known_from_ = 0;
   std::deque<block::TransactionId> applied_;  // the newest kAppliedKept
   std::unordered_set<block::TransactionId> applied_set_;
   LayerId next_layer_ = 1;
-  uint64_t version_ = 0;
+  uint64_t version_ = 0, transactions_ = 0, top_blocks_ = 0;
 };
 
 // The payload of a kTransaction entry.

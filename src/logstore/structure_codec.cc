@@ -9,8 +9,8 @@ namespace {
 
 using namespace block;  // NOLINT
 
-// 1 had no spans of forgotten history, 2 not the former owners of layers.
-constexpr uint8_t kStructureVersion = 3;
+// 1 had no spans of forgotten history, 2 not the former owners of layers, 3 no tails of layers.
+constexpr uint8_t kStructureVersion = 4;
 
 template <typename Tag>
 void Put(Encoder& e, const Id<Tag>& id) {
@@ -174,12 +174,12 @@ std::string Structure::Encode() const {
     e.Little(static_cast<uint32_t>(p.members.size()));
     for (const PointMember& m : p.members) Put(e, m.volume), e.Little(m.layer).Little(m.size);
   }
-  e.Little(static_cast<uint32_t>(dropped_.size()));
-  for (const LayerId id : dropped_) e.Little(id);
+  e.Little(static_cast<uint32_t>(sweep_.dropped.size()));
+  for (const LayerId id : sweep_.dropped) e.Little(id);
   e.Little(static_cast<uint32_t>(applied_.size()));
   for (const TransactionId& id : applied_) Put(e, id);
-  e.Little(static_cast<uint32_t>(forgotten_.size()));
-  for (const DeathSpan& f : forgotten_)
+  e.Little(static_cast<uint32_t>(sweep_.forgotten.size()));
+  for (const DeathSpan& f : sweep_.forgotten)
     e.Little(f.layer).Little(f.death).Little(f.block).Little(f.birth).Little(f.upto);
   e.Little(owners_known_from_);
   e.Little(static_cast<uint32_t>(ended_.size()));
@@ -189,6 +189,8 @@ std::string Structure::Encode() const {
     Put(e, owner.volume);
     e.Little(owner.until);
   }
+  e.Little(static_cast<uint32_t>(sweep_.tails.size()));
+  for (const LayerTail& t : sweep_.tails) e.Little(t.layer).Little(t.chunk);
   return out;
 }
 
@@ -205,6 +207,30 @@ bool Structure::DecodeOwners(Decoder& d, uint8_t version) {
   for (const auto& [id, v] : volumes_)
     if (!owners_.emplace(v.top, LayerOwner{id}).second) return false;
   return true;
+}
+
+void Structure::DecodeSpans(Decoder& d, uint8_t version) {
+  for (uint32_t n = version < 2 ? 0 : GetCount(d, 36); n > 0; --n) {
+    DeathSpan f;
+    f.layer = d.Little<uint32_t>();
+    f.death = d.Little<uint64_t>();
+    f.block = d.Little<uint64_t>();
+    f.birth = d.Little<uint64_t>();
+    f.upto = d.Little<uint64_t>();
+    sweep_.forgotten.push_back(f);
+  }
+}
+
+void Structure::DecodeTails(Decoder& d, uint8_t version) {
+  for (uint32_t n = version < 4 ? 0 : GetCount(d, 12); n > 0; --n) {
+    LayerTail tail;
+    tail.layer = d.Little<uint32_t>();
+    tail.chunk = d.Little<uint64_t>();
+    sweep_.tails.push_back(tail);
+  }
+  // Earlier versions left them where they were.
+  for (const auto& [id, l] : layers_)
+    if (version < 4 && l.tops == 0) sweep_.tails.push_back({id, 0});
 }
 
 Result<Structure> Structure::Decode(std::string_view bytes) {
@@ -246,23 +272,16 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
     }
     s.points_[p.id] = std::move(p);
   }
-  for (uint32_t n = GetCount(d, 4); n > 0; --n) s.dropped_.push_back(d.Little<uint32_t>());
+  for (uint32_t n = GetCount(d, 4); n > 0; --n) s.sweep_.dropped.push_back(d.Little<uint32_t>());
   for (uint32_t n = GetCount(d, 16); n > 0; --n) {
     TransactionId id;
     Get(d, id);
     s.applied_.push_back(id);
     s.applied_set_.insert(id);
   }
-  for (uint32_t n = version < 2 ? 0 : GetCount(d, 36); n > 0; --n) {
-    DeathSpan f;
-    f.layer = d.Little<uint32_t>();
-    f.death = d.Little<uint64_t>();
-    f.block = d.Little<uint64_t>();
-    f.birth = d.Little<uint64_t>();
-    f.upto = d.Little<uint64_t>();
-    s.forgotten_.push_back(f);
-  }
+  s.DecodeSpans(d, version);
   if (!s.DecodeOwners(d, version)) return bad;
+  s.DecodeTails(d, version);
   if (!d.ok() || d.remaining() != 0) return bad;
   for (const auto& [id, l] : s.layers_) {
     if (l.parent == kNoLayer) continue;

@@ -46,10 +46,18 @@ Result<const VolumeState*> FindAtPoint(const Structure& s, PointId point, Volume
   return &state->second;
 }
 
-std::shared_ptr<Content> Shared(const Content& origin) {
-  auto content = std::make_shared<Content>(origin);
+std::shared_ptr<Content> Shared(const std::shared_ptr<Content>& origin) {
+  auto content = std::make_shared<Content>(*origin);
   for (auto& [block, piece] : content->blocks) piece.own = false;
+  content->origin = origin;
   return content;
+}
+
+// What a volume or a point with this content holds.
+void AddHeld(const Content* content, std::set<uint64_t>& versions) {
+  for (; content; content = content->origin.get())
+    for (const auto& [block, piece] : content->blocks)
+      if (piece.own) versions.insert(piece.version);
 }
 
 // One change on a structure that is thrown away when any fails.
@@ -95,7 +103,7 @@ struct Applier {
     const uint64_t size = c.size == 0 ? origin->size : c.size;
     LS_RETURN_IF_ERROR(CheckSize(size));
     if (size < origin->size) return InvalidArgument("a clone is never smaller than its source");
-    if (!s.volumes.emplace(c.volume, VolumeState{size, 0, Shared(*origin->content)}).second) {
+    if (!s.volumes.emplace(c.volume, VolumeState{size, 0, Shared(origin->content)}).second) {
       return AlreadyExists(fmt::format("volume {} exists", c.volume.ToString()));
     }
     return {};
@@ -104,7 +112,7 @@ struct Applier {
     LS_ASSIGN_OR_RETURN(VolumeState * state, FindVolume(s, c.volume));
     LS_ASSIGN_OR_RETURN(const VolumeState* origin, FindAtPoint(s, c.point, c.source));
     state->size = std::max(state->size, origin->size);
-    state->content = Shared(*origin->content);
+    state->content = Shared(origin->content);
     state->content_set = position;
     return {};
   }
@@ -233,7 +241,7 @@ class MemoryVolume final : public Volume {
         auto data = std::make_shared<Block>();
         std::memcpy(data->data(), b.data + at, kBlockSize);
         entry.data.push_back(data);
-        blocks[block] = {std::move(data), true};
+        blocks[block] = {std::move(data), true, ++s_->versions};
       }
     }
     s_->log.Add(std::move(entry), loop_);
@@ -314,8 +322,10 @@ Task<Result<uint64_t>> MemoryPool::CopyUp(VolumeId volume, uint64_t offset, uint
   uint64_t copied = 0;
   const auto end = blocks.lower_bound((offset + length) / kBlockSize);
   for (auto it = blocks.lower_bound(offset / kBlockSize); it != end; ++it) {
-    if (!it->second.own) copied += kBlockSize;
+    if (it->second.own) continue;
+    copied += kBlockSize;
     it->second.own = true;
+    it->second.version = ++s_->versions;
   }
   co_return copied;
 }
@@ -348,9 +358,57 @@ Task<Result<block::CheckReport>> MemoryPool::Check() {
   co_return report;
 }
 
+std::set<uint64_t> MemoryPool::Held(const Removal& except) const {
+  std::set<uint64_t> versions;
+  const auto stays = [](const auto& removed, const auto& id) {
+    return std::find(removed.begin(), removed.end(), id) == removed.end();
+  };
+  for (const auto& [id, state] : s_->now.volumes)
+    if (stays(except.volumes, id)) AddHeld(state.content.get(), versions);
+  for (const auto& [id, point] : s_->now.points)
+    if (stays(except.points, id))
+      for (const auto& [volume, state] : point.states) AddHeld(state.content.get(), versions);
+  return versions;
+}
+
+Status MemoryPool::CheckNamed(const Removal& removal) const {
+  for (const VolumeId& id : removal.volumes) LS_RETURN_IF_ERROR(FindVolume(s_->now, id).status());
+  for (const PointId& id : removal.points) LS_RETURN_IF_ERROR(Find(id).status());
+  return {};
+}
+
+Task<Result<std::vector<uint64_t>>> MemoryPool::WouldFree(std::vector<Removal> removals) {
+  co_await SuspendWith([this](auto resume) { loop_.Post(std::move(resume)); });
+  const size_t all = Held({}).size();
+  std::vector<uint64_t> freed;
+  for (const Removal& removal : removals) {
+    LS_CO_RETURN_IF_ERROR(CheckNamed(removal));
+    freed.push_back((all - Held(removal).size()) * kBlockSize);
+  }
+  co_return freed;
+}
+
+Task<Result<VolumeSpace>> MemoryPool::Space(VolumeId volume) {
+  co_await SuspendWith([this](auto resume) { loop_.Post(std::move(resume)); });
+  const Removal removal{{volume}, {}};
+  LS_CO_RETURN_IF_ERROR(CheckNamed(removal));
+  const std::set<uint64_t> others = Held(removal);
+  const VolumeState& state = s_->now.volumes.at(volume);
+  VolumeSpace space{state.content->blocks.size() * kBlockSize, (Held({}).size() - others.size()) * kBlockSize, 0};
+  for (const auto& [block, piece] : state.content->blocks) {
+    // An inherited one is that of the nearest ancestor that made it.
+    const Content* owner = state.content.get();
+    while (!owner->blocks.at(block).own) owner = owner->origin.get();
+    if (others.contains(owner->blocks.at(block).version)) space.shared += kBlockSize;
+  }
+  co_return space;
+}
+
 PoolInfo MemoryPool::Info() const {
   PoolInfo info{s_->id, s_->size, s_->size, 0, s_->position, s_->position};
-  for (const auto& [id, state] : s_->now.volumes) info.used += ToInfo(id, state).used;
+  for (const auto& [id, state] : s_->now.volumes) info.mapped += ToInfo(id, state).used;
+  info.live = info.used = Held({}).size() * kBlockSize;
+  info.history = info.live - info.mapped;
   info.free = info.size - std::min(info.size, info.used);
   return info;
 }

@@ -25,8 +25,10 @@ struct Content {
   struct Piece {
     std::shared_ptr<const Block> data;
     bool own = true;  // false: shared through a clone's origin, not copied up yet
+    uint64_t version = 0;  // of the own ones: which write or copying up made it
   };
   std::map<uint64_t, Piece> blocks;
+  std::shared_ptr<const Content> origin;  // of a clone: what it was made from
 };
 
 // What happened, for change streams: one entry for each position.
@@ -72,6 +74,7 @@ struct MemoryStorage {
   block::PoolId id;
   uint64_t size = 0;
   uint64_t position = 0;
+  uint64_t versions = 0;  // made so far
   Structure now;
   std::set<block::TransactionId> applied;
   MemoryLog log;
@@ -96,6 +99,8 @@ class MemoryPool final : public block::Pool {
   // Nothing is ever bad. A position counts volumes.
   Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
   Task<Result<block::CheckReport>> Check() override;
+  Task<Result<block::VolumeSpace>> Space(block::VolumeId volume) override;
+  Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<block::Removal> removals) override;
   block::PoolInfo Info() const override;
   std::vector<block::VolumeInfo> Volumes() const override;
   std::vector<block::PointInfo> Points() const override;
@@ -103,6 +108,9 @@ class MemoryPool final : public block::Pool {
   Result<block::PointInfo> Find(block::PointId point) const override;
 
  private:
+  // Versions that are held, by all but what is removed.
+  std::set<uint64_t> Held(const block::Removal& except) const;
+  Status CheckNamed(const block::Removal& removal) const;
   Result<MemoryStorage::VolumeState> StateAt(block::VolumeId volume, std::optional<block::PointId> point) const;
 
   std::shared_ptr<MemoryStorage> s_;

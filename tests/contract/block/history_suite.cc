@@ -63,19 +63,51 @@ class History {
             << "point " << p.id.ToString() << ", volume " << v.ToString();
       }
     }
+    CompareSpace();
   }
 
  private:
+  // Every count of space, and what some removals would free.
+  void CompareSpace() {
+    ASSERT_TRUE(test_.Await(test_.pool_->Flush()).ok());
+    ASSERT_TRUE(test_.factory_->RunUntil([this] { return !test_.pool_->Info().freeing; }));
+    const PoolInfo expected = oracle_->Info(), got = test_.pool_->Info();
+    ASSERT_EQ(got.live, expected.live);
+    ASSERT_EQ(got.mapped, expected.mapped);
+    ASSERT_EQ(got.history, expected.history);
+    std::vector<Removal> removals = {{}};
+    for (const VolumeInfo& v : oracle_->Volumes()) {
+      ASSERT_EQ(test_.pool_->Find(v.id)->used, v.used);
+      const auto a = test_.Await(test_.pool_->Space(v.id)), b = OnOracle(oracle_->Space(v.id));
+      ASSERT_TRUE(a.ok() && b.ok());
+      ASSERT_EQ(a->mapped, b->mapped);
+      ASSERT_EQ(a->unique, b->unique);
+      ASSERT_EQ(a->shared, b->shared);
+      if (random_.OneIn(2)) removals[0].volumes.push_back(v.id);
+    }
+    for (const PointInfo& p : oracle_->Points()) {
+      removals.push_back({{}, {p.id}});
+      if (random_.OneIn(2)) removals[0].points.push_back(p.id);
+    }
+    const auto a = test_.Await(test_.pool_->WouldFree(removals)), b = OnOracle(oracle_->WouldFree(removals));
+    ASSERT_TRUE(a.ok() && b.ok());
+    ASSERT_EQ(*a, *b);
+    const auto report = test_.Await(test_.pool_->Check());
+    ASSERT_TRUE(report.ok());
+    ASSERT_EQ(report->problems, std::vector<std::string>());
+  }
+
   template <typename T>
   const T& Pick(const std::vector<T>& from) {
     return from[random_.Below(from.size())];
   }
 
-  Status OnOracle(Task<Status> task) {
-    std::optional<Status> result;
-    Spawn(std::move(task), [&result](Status s) { result = std::move(s); });
+  template <typename T>
+  T OnOracle(Task<T> task) {
+    std::optional<T> result;
+    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
     LS_ASSERT(loop_.RunUntil([&result] { return result.has_value(); }));
-    return *result;
+    return std::move(*result);
   }
 
   Status OnOracle(VolumeId id, Request& request) {
@@ -120,10 +152,10 @@ class History {
     ApplyBoth({take});
   }
 
-  // Copying up changes no content, so the reference pool has nothing to do.
   void CopyUpStep(const VolumeInfo& volume) {
     const auto copied = test_.Await(test_.pool_->CopyUp(volume.id, 0, volume.size));
     ASSERT_TRUE(copied.ok()) << copied.status().ToString();
+    ASSERT_EQ(*copied, *OnOracle(oracle_->CopyUp(volume.id, 0, volume.size)));
   }
 
   std::vector<std::byte> Image(const VolumePtr& volume) { return *test_.Read(*volume, 0, volume->size() / kBlock); }

@@ -86,6 +86,10 @@ class FragilePool final : public block::Pool {
     co_return report;
   }
   Task<Result<block::CheckReport>> Check() override { return inner_.Check(); }
+  Task<Result<block::VolumeSpace>> Space(block::VolumeId volume) override { return inner_.Space(volume); }
+  Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<block::Removal> removals) override {
+    return inner_.WouldFree(std::move(removals));
+  }
   block::PoolInfo Info() const override { return inner_.Info(); }
   std::vector<block::VolumeInfo> Volumes() const override { return inner_.Volumes(); }
   std::vector<block::PointInfo> Points() const override { return inner_.Points(); }

@@ -126,6 +126,10 @@ class Node {
   Status CopyUp(block::VolumeId volume) {
     return AwaitOn(env_, pool_->CopyUp(volume, 0, kBlocks * kBlockSize)).status();
   }
+  // Until what was let go has been swept out of the index, or the power is gone.
+  void AwaitSwept() {
+    env_.loop().RunUntil([this] { return !pool_->Info().freeing || env_.faults().power_is_cut(); });
+  }
   size_t certain() const { return certain_; }
   size_t refused() const { return refused_; }
   uint64_t moved() const { return pool_->Info().moved; }
@@ -285,6 +289,19 @@ TEST(CrashEverywhere, RevertAndRelease) {
   CrashEverywhere([](Node& n, const Ids& ids) {
     (void)n.Apply({block::SetContent{ids.a, ids.p, ids.a}, block::SetContent{ids.b, ids.p, ids.a}});
     (void)n.Apply({block::ReleasePoint{ids.p}});
+    n.Flush();
+  });
+}
+TEST(CrashEverywhere, GivingBackWhatNothingHolds) {
+  CrashEverywhere([](Node& n, const Ids& ids) {
+    n.Write(ids.a, 0, kBlocks, 800);  // behind the point
+    (void)n.Apply({block::TakePoint{ids.q, {ids.a}}});
+    n.Write(ids.a, 5, 30, 801);
+    n.Settle();
+    (void)n.Apply({block::SetContent{ids.a, ids.p, ids.a}, block::DeleteVolume{ids.b}});
+    n.AwaitSwept();
+    (void)n.Apply({block::ReleasePoint{ids.q}});
+    n.AwaitSwept();
     n.Flush();
   });
 }

@@ -169,7 +169,7 @@ TEST(Structure, DropsALayerWhenNothingHoldsItAnyMore) {
   EXPECT_EQ(s.points().size(), 0u);
   // The volume was reverted to its own point: its new top layer still stands on the old one. The clone's layer is gone.
   EXPECT_EQ(s.layers().size(), 2u);
-  EXPECT_EQ(s.dropped().size(), 1u);
+  EXPECT_EQ(s.to_sweep().dropped.size(), 1u);
   s.Apply({{*Uuid::Parse("00000000-0000-0000-0000-0000000000ff")}, {block::DeleteVolume{{{2}}}}}, 11);
   EXPECT_TRUE(s.layers().empty());
 }
