@@ -113,11 +113,18 @@ void AddVolumeCommands(CLI::App& app, Cli& cli) {
     cli.Run("volume.create", params, ShowVolumes);
   });
 
-  CLI::App* list = AddCommand(*volume, "list", "List the volumes", "  lockstep volume list --pool main");
+  CLI::App* list = AddCommand(*volume, "list", "List the volumes",
+                              "  lockstep volume list --pool main\n"
+                              "  lockstep volume list --space");
   auto of_pool = std::make_shared<std::string>();
+  auto space = std::make_shared<bool>(false);
   list->add_option("--pool", *of_pool, "Only those of this pool");
-  list->callback([&cli, of_pool] {
-    cli.Run("volume.list", of_pool->empty() ? Json::object() : Json{{"pool", *of_pool}}, ShowVolumes);
+  list->add_flag("--space", *space, "Count also what each alone takes and what it shares: reads the index");
+  list->callback([&cli, of_pool, space] {
+    Json params = Json::object();
+    if (!of_pool->empty()) params["pool"] = *of_pool;
+    if (*space) params["space"] = true;
+    cli.Run("volume.list", params, *space ? ShowVolumeSpaces : ShowVolumes);
   });
   AddShow(*volume, cli, "volume", ShowVolume, "  lockstep volume show db1");
 

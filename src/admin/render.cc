@@ -118,6 +118,11 @@ Json Renderer::Pool(const control::PoolView& view) const {
           {"size", view.info.size},
           {"free", view.info.free},
           {"used", view.info.used},
+          {"live", view.info.live},
+          {"mapped", view.info.mapped},
+          {"history", view.info.history},
+          {"reclaimable", view.info.reclaimable},
+          {"freeing", view.info.freeing},
           {"last_sequence", view.info.last},
           {"durable_sequence", view.info.durable},
           {"created", TimeJson(view.record.created)}};
@@ -136,6 +141,10 @@ Json Renderer::Volume(const control::VolumeView& view) const {
           {"host_accessible", view.host_accessible},
           {"connections", view.connections},
           {"created", TimeJson(view.record.created)}};
+}
+
+Json SpaceJson(const block::VolumeSpace& space) {
+  return {{"mapped", space.mapped}, {"unique", space.unique}, {"shared", space.shared}};
 }
 
 Json Renderer::Export(const control::ExportView& view) const {

@@ -68,7 +68,7 @@ struct PoolInfo {
   SequenceNumber durable = 0;  // newest position known to survive a power cut
   uint64_t live = 0;           // bytes of all versions that are held (block/pool.h, "Space")
   uint64_t mapped = 0;         // of them volumes' own: the sum of VolumeInfo::used
-  uint64_t history = 0;        // of them no volume's own, live - mapped: what points, and clones of points, hold besides
+  uint64_t history = 0;        // of them no volume's own, live - mapped: what points and clones of points hold besides
   // Bytes of the device that something occupies which is not held, or is the format's own; they come back by themselves
   // when space is needed.
   uint64_t reclaimable = 0;

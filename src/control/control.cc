@@ -52,6 +52,10 @@ Task<Result<JobId>> Control::ScrubPool(PoolId pool, uint64_t bytes_per_second) {
   return impl_->ScrubPool(pool, bytes_per_second);
 }
 Task<Result<block::CheckReport>> Control::CheckPool(PoolId pool) { return impl_->CheckPool(pool); }
+Task<Result<block::VolumeSpace>> Control::SpaceOf(VolumeId volume) { return impl_->SpaceOf(volume); }
+Task<Result<std::map<PointId, uint64_t>>> Control::FreedByPoints(PoolId pool, std::vector<PointId> points) {
+  return impl_->FreedByPoints(pool, std::move(points));
+}
 Task<void> Control::RefreshUsage() { return impl_->RefreshUsage(); }
 
 std::vector<PoolView> Control::Pools() const {

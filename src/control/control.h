@@ -13,6 +13,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,6 +74,10 @@ class Control {
   Task<Result<JobId>> ScrubPool(PoolId pool, uint64_t bytes_per_second);
   // Holds the pool's counts and references against each other (block::Pool::Check).
   Task<Result<block::CheckReport>> CheckPool(PoolId pool);
+  // What a volume takes (block::Pool::Space), and what releasing each of a pool's points, and no other, would free, in
+  // bytes; points that are released meanwhile may be missing. Counted when asked: may take a while.
+  Task<Result<block::VolumeSpace>> SpaceOf(VolumeId volume);
+  Task<Result<std::map<PointId, uint64_t>>> FreedByPoints(PoolId pool, std::vector<PointId> points);
   std::vector<PoolView> Pools() const;            // by name
   Result<PoolView> Pool(PoolId pool) const;       // not-found
   Result<PoolView> PoolByName(std::string_view name) const;

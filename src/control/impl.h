@@ -53,6 +53,8 @@ class Control::Impl {
   Task<Result<PoolId>> AddPool(std::string name, std::string path);
   Task<Result<JobId>> ScrubPool(PoolId pool, uint64_t bytes_per_second);
   Task<Result<block::CheckReport>> CheckPool(PoolId pool);
+  Task<Result<block::VolumeSpace>> SpaceOf(VolumeId volume);
+  Task<Result<std::map<PointId, uint64_t>>> FreedByPoints(PoolId pool, std::vector<PointId> points);
   Task<void> RefreshUsage();
   PoolView ViewOf(const catalog::PoolRecord& record) const;
 

@@ -265,11 +265,24 @@ class Commands(Case):
         self.assertIn(("Snapshot", "Synchronous"), types)
         self.assertNotIn("Mirror", {t for t, _ in types})
 
+    def test_space_is_counted_when_asked_for(self):
+        volume = self.do("volume", "show", "db_1")
+        self.assertEqual(volume["space"], {"mapped": 0, "unique": 0, "shared": 0})
+        self.assertIsNone(self.do("volume", "list")[0]["space"])
+        self.assertEqual(self.do("volume", "list", "--space")[0]["space"]["unique"], 0)
+        self.do("replica", "create", "group", "databases", "--name", "counted")
+        self.assertIsNone(self.do("point", "list")[0]["would_free"])
+        self.assertEqual(self.do("point", "list", "--space")[0]["would_free"], 0)
+        pool = self.do("pool", "show", "main")
+        self.assertEqual(pool["live"], pool["mapped"] + pool["history"])
+        self.assertGreaterEqual(pool["size"], pool["reclaimable"])
+
     def test_tables_are_for_people(self):
         self.do("replica", "create", "group", "databases", "--name", "nightly")
         for what in (["status"], ["capabilities"], ["pool", "list"], ["pool", "show", "main"], ["volume", "list"],
                      ["volume", "show", "db_1"], ["group", "list"], ["group", "show", "databases"],
-                     ["replica", "list"], ["replica", "show", "nightly"], ["point", "list"]):
+                     ["replica", "list"], ["replica", "show", "nightly"], ["point", "list"],
+                     ["volume", "list", "--space"], ["point", "list", "--space"]):
             text = self.text(*what)
             self.assertNotIn("{", text, what)
             self.assertTrue(text.endswith("\n"), what)
