@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/uuid.h"
+#include "io/clock.h"
 
 namespace lockstep::block {
 
@@ -31,6 +32,15 @@ struct Extent {
   bool operator==(const Extent&) const = default;
 };
 
+// How much of its past a volume keeps (block/pool.h, "History"); what is reached first counts. 0 sets no limit of that
+// kind, and both 0 keep nothing.
+struct HistoryWindow {
+  uint64_t seconds = 0;
+  uint64_t bytes = 0;
+  bool on() const { return seconds != 0 || bytes != 0; }
+  bool operator==(const HistoryWindow&) const = default;
+};
+
 struct VolumeInfo {
   VolumeId id;
   uint64_t size = 0;  // bytes, multiple of kBlockSize
@@ -38,6 +48,10 @@ struct VolumeInfo {
   // was set, as far as it shows it still. An engine may count the newest writes late; Pool::Flush brings the figure up
   // to date.
   uint64_t used = 0;
+  HistoryWindow window = {};
+  // The first position that can be gone back to, and about when it was the newest; 0 and never: it has no window.
+  SequenceNumber history_from = 0;
+  io::WallTime history_since = {};
 };
 
 // Exact at one moment between the question and the answer. Bytes.

@@ -27,6 +27,7 @@ class Folder {
       batch_.PutUsedBlocks(layer,
                            static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
     PutSegments(*plan_.segments, result_.segments, batch_);
+    LS_RETURN_IF_ERROR(PutMarks());
     batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number,
                          plan_.segments->log_start(), plan_.places);
     LS_RETURN_IF_ERROR(index_.Write(batch_));
@@ -34,6 +35,13 @@ class Folder {
   }
 
  private:
+  Status PutMarks() {
+    for (const TimeMark& mark : plan_.marks) batch_.PutMark(mark);
+    // The one at or before the oldest position that is kept still says when that was.
+    LS_ASSIGN_OR_RETURN(const auto first, index_.MarkAt(plan_.oldest_history));
+    if (first) batch_.DropMarksBefore(first->time);
+    return {};
+  }
   // The overlay's own chunks, and under its hole ranges every chunk that holds something the hole has to hide: of the
   // layer itself, and of its ancestors, whose blocks would otherwise show through.
   Result<std::vector<ChunkKey>> AffectedChunks() {
@@ -65,10 +73,12 @@ class Folder {
       Version& current = record[slot];
       used -= current.is_data();
       for (const Version& v : versions_) {
-        if (current.exists() && layer.Retains(current.birth, v.birth))
+        if (current.exists() && layer.Retains(current.birth, v.birth)) {
           batch_.PutHistory(key.layer, key.chunk * kChunkBlocks + slot, current, v.birth);
-        else if (current.is_data())
+          if (current.is_data() && layer.keeps() && v.birth > layer.keep_from) ++result_.kept[key.layer];
+        } else if (current.is_data()) {
           --result_.segments[plan_.superblock.segment_of(current.location)].blocks;
+        }
         // With no parent below, "nothing" says the same as a hole and takes no space.
         current = v.is_data() || layer.parent != kNoLayer ? v : Version();
         if (v.is_data()) {

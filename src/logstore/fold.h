@@ -25,11 +25,14 @@ struct FoldPlan {
   LogPosition position;                    // behind the last entry of the overlay
   std::string structure;                   // empty when it has not changed since the last fold
   std::vector<LogPosition> places;         // Checkpoint::places
+  std::vector<TimeMark> marks;             // of entries before `position`
+  io::WallTime oldest_history;             // marks that end before it are forgotten
 };
 
 struct FoldResult {
   std::unordered_map<LayerId, int64_t> used_blocks;  // change of each layer's count
   LiveChanges segments;                              // change of each segment's count
+  std::unordered_map<LayerId, uint64_t> kept;        // blocks that died in a window and stay for it
   SweepWork unfinished;
 };
 

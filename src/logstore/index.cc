@@ -20,7 +20,8 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr char kCurrent = 'c', kHistory = 'h', kDeath = 'd', kUsed = 'u', kSegment = 's';  // and "m...": the checkpoint
+constexpr char kCurrent = 'c', kHistory = 'h', kDeath = 'd', kUsed = 'u', kSegment = 's', kTime = 't';
+// and "m...": the checkpoint
 const rocksdb::Slice kPositionKey = "mposition", kStructureKey = "mstructure";
 
 void AppendBig(std::string& out, uint64_t v, int bytes) {
@@ -70,6 +71,12 @@ std::string UsedKey(LayerId layer) {
 std::string LayerEnd(char table, LayerId layer) {
   std::string k(1, layer == UINT32_MAX ? static_cast<char>(table + 1) : table);
   AppendBig(k, uint64_t{layer} + 1, 4);
+  return k;
+}
+
+std::string TimeKey(io::WallTime time) {
+  std::string k(1, kTime);
+  AppendBig(k, static_cast<uint64_t>(std::max<int64_t>(0, time.us)), 8);
   return k;
 }
 
@@ -376,6 +383,52 @@ Result<std::vector<SegmentCount>> Index::Segments() const {
 }
 
 namespace {
+Result<std::optional<TimeMark>> MarkUnder(const rocksdb::Iterator& it) {
+  if (!it.status().ok()) return ToStatus(it.status());
+  if (!it.Valid() || it.key().size() != 9 || it.key()[0] != kTime) return std::optional<TimeMark>();
+  TimeMark mark{{static_cast<int64_t>(ReadBig(View(it.key()).substr(1)))}, 0};
+  Decoder d(View(it.value()));
+  mark.at = d.Little<uint64_t>();
+  if (!d.ok()) return Corrupted("a time mark of the index is damaged");
+  return std::optional(mark);
+}
+}  // namespace
+
+Result<std::optional<TimeMark>> Index::MarkAt(io::WallTime time) const {
+  const std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
+  it->SeekForPrev(TimeKey(time));
+  return MarkUnder(*it);
+}
+
+Result<std::optional<TimeMark>> Index::MarkAfter(io::WallTime time) const {
+  const std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
+  it->Seek(TimeKey({time.us + 1}));
+  return MarkUnder(*it);
+}
+
+Result<std::optional<TimeMark>> Index::MarkOf(SequenceNumber at) const {
+  // Both grow together, so halving the time finds the position.
+  LS_ASSIGN_OR_RETURN(const auto first, MarkAfter({-1}));
+  if (!first || first->at > at) return std::optional<TimeMark>();
+  LS_ASSIGN_OR_RETURN(const auto last, MarkAt({INT64_MAX}));
+  TimeMark found = *first;
+  int64_t end = last->time.us + 1;  // the answer lies before
+  while (found.time.us + 1 < end) {
+    const int64_t middle = found.time.us + (end - found.time.us) / 2;
+    LS_ASSIGN_OR_RETURN(const auto mark, MarkAt({middle}));
+    if (mark->at > at) {
+      end = mark->time.us;
+    } else {
+      found = *mark;
+      LS_ASSIGN_OR_RETURN(const auto next, MarkAfter(mark->time));
+      if (!next || next->at > at) break;
+      found = *next;
+    }
+  }
+  return std::optional(found);
+}
+
+namespace {
 void PutLogPosition(Encoder& e, const LogPosition& p) {
   e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);
 }
@@ -443,6 +496,14 @@ void Index::Batch::PutUsedBlocks(LayerId layer, uint64_t blocks) {
   std::string value;
   Encoder(value).Little(blocks);
   rep_->batch.Put(UsedKey(layer), value);
+}
+void Index::Batch::PutMark(const TimeMark& mark) {
+  std::string value;
+  Encoder(value).Little(mark.at);
+  rep_->batch.Put(TimeKey(mark.time), value);
+}
+void Index::Batch::DropMarksBefore(io::WallTime time) {
+  rep_->batch.DeleteRange(TimeKey({0}), TimeKey(time));
 }
 void Index::Batch::DropLayer(LayerId layer) {
   rep_->batch.Delete(UsedKey(layer));

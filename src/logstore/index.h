@@ -9,6 +9,7 @@
 //   deaths:  (layer, death, block, birth) -> nothing: the history in the order in which it may be forgotten
 //   used:    layer                  -> number of blocks that the layer maps itself
 //   segment: segment                -> number of live blocks, newest birth among them
+//   time:    wall time              -> a position: entries behind it were written then or later
 //
 // Reads may run on several threads at once, and beside one writer.
 #pragma once
@@ -22,6 +23,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "io/clock.h"
 #include "io/files.h"
 #include "logstore/map_record.h"
 #include "logstore/structure.h"
@@ -63,6 +65,13 @@ struct SegmentCount {
   SequenceNumber youngest = 0;
 };
 
+// Entries behind `at` were written at `time` or later, those up to it not later.
+struct TimeMark {
+  io::WallTime time;
+  SequenceNumber at = 0;
+  bool operator==(const TimeMark&) const = default;
+};
+
 class Index {
  public:
   // Opens or makes the index in `directory`. Blocking. corrupted: it must be rebuilt (Destroy, then replay the whole
@@ -98,6 +107,11 @@ class Index {
   Status VisitHistory(LayerId layer, const VisitRecord& visit) const;
   // Live blocks of segments that have any, as folds and moves have counted them. Blocking.
   Result<std::vector<SegmentCount>> Segments() const;
+  // The last time mark not after `time`, and the first after it. Blocking.
+  Result<std::optional<TimeMark>> MarkAt(io::WallTime time) const;
+  Result<std::optional<TimeMark>> MarkAfter(io::WallTime time) const;
+  // The last whose position is not behind `at`. Blocking.
+  Result<std::optional<TimeMark>> MarkOf(SequenceNumber at) const;
   // nullopt for a new index.
   Result<std::optional<Checkpoint>> LoadCheckpoint() const;
 
@@ -118,6 +132,8 @@ class Index {
     // live == 0 removes the record.
     void PutSegment(const SegmentCount& count);
     void DropLayer(LayerId layer);
+    void PutMark(const TimeMark& mark);
+    void DropMarksBefore(io::WallTime time);
     // `structure` may be empty: the one written before still holds.
     void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
                        uint64_t number, SequenceNumber log_start, const std::vector<LogPosition>& places);

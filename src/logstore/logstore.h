@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "block/pool.h"
+#include "io/clock.h"
 #include "io/disk.h"
 #include "io/files.h"
 #include "io/loop.h"
@@ -23,6 +24,7 @@ struct Seams {
   io::FileSystem& files;
   io::Random& random;
   Log& log;
+  const io::Clock& clock;
 };
 
 struct FormatOptions {

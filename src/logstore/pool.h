@@ -15,6 +15,7 @@
 #include "logstore/block_map.h"
 #include "logstore/change_stream.h"
 #include "logstore/cleaner.h"
+#include "logstore/history.h"
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
 #include "logstore/logstore.h"
@@ -52,6 +53,8 @@ class LogPool final : public block::Pool {
   Task<Status> Flush() override;
   Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
   Task<Result<CheckReport>> Check() override;
+  Task<Result<SequenceNumber>> PositionAt(io::WallTime time) override { return history_.PositionAt(time); }
+  Task<Result<io::WallTime>> TimeOf(SequenceNumber position) override { return history_.TimeOf(position); }
   Task<Result<block::VolumeSpace>> Space(block::VolumeId volume) override;
   Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<block::Removal> removals) override;
   block::PoolInfo Info() const override;
@@ -67,6 +70,7 @@ class LogPool final : public block::Pool {
   SegmentTable& segments() { return segments_; }
   Cleaner& cleaner() { return *cleaner_; }
   ChangeStreams& changes() { return changes_; }
+  HistoryKeeper& history() { return history_; }
   const Superblock& superblock() const { return superblock_; }
   io::Disk& disk() { return *disk_; }
   ReadPath& reads() { return *reads_; }
@@ -74,6 +78,9 @@ class LogPool final : public block::Pool {
   BadBlocks& bad_blocks() { return bad_blocks_; }
   // No fold and no move while what it answers lives: the index and the counts of segments stay as they are.
   auto HoldFolds() { return fold_turn_.Lock(); }
+  // Folds until the index holds everything that had completed when it was called, and stands at the same transaction
+  // as the structure; so it stays while what it answers lives.
+  Task<Result<io::AsyncMutex::Guard>> FoldAll();
   const Seams& seams() const { return seams_; }
   // The map in the index knows of everything before this entry.
   SequenceNumber folded() const { return folded_; }
@@ -98,6 +105,7 @@ class LogPool final : public block::Pool {
   Task<Status> WaitForSpace();  // OK: something has come back
   Task<Status> Replay(LogPosition from);
   Status ReplayBatch(const LogBatch& batch);
+  Status ReplayTransaction(const LoggedTransaction& logged, SequenceNumber sequence, const LogPosition& begin);
   Status CheckReplayed(const Entry& entry) const;
 
   void MaybeFold();
@@ -106,9 +114,6 @@ class LogPool final : public block::Pool {
   // Fold and checkpoint on the executor, once frozen.
   Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
   Task<Status> MarkReused();
-  // Folds until the index holds everything that had completed when it was called, and stands at the same transaction
-  // as the structure; so it stays while what it answers lives.
-  Task<Result<io::AsyncMutex::Guard>> FoldAll();
   // What there is to sweep is swept, after a moment, whether anything is written or not.
   void SweepSoon();
   void CancelSweep();
@@ -138,6 +143,7 @@ class LogPool final : public block::Pool {
   std::unique_ptr<WritePath> writes_;
   std::unique_ptr<Cleaner> cleaner_;
   ChangeStreams changes_;
+  HistoryKeeper history_{*this};
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
   io::AsyncMutex fold_turn_;                // folds and moves, one at a time

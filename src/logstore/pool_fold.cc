@@ -34,6 +34,8 @@ FoldPlan LogPool::PlanFold() {
   plan.sweep_limit = options_.sweep_records;
   plan.position = replaying_ ? replay_position_ : writer_.completed_position();
   plan.places = changes_.Places();
+  plan.marks = history_.MarksBefore(plan.position.next);
+  plan.oldest_history = structure_.OldestHistory(history_.Now());
   // Layers that died, unless a read that began before still looks through them.
   if (!reads_->AnyBefore(drop_generation_)) plan.sweep = structure_.to_sweep();
   const auto add = [&](LayerId id) {
@@ -93,6 +95,7 @@ Task<Status> LogPool::FoldNow(bool persist) {
   structure_folded_ = version;
   structure_.Swept(plan.sweep, result.unfinished);
   transactions_folded_ = transactions;
+  history_.Folded(plan.position.next, result);
   std::unique_ptr<Overlay> folded = map_.Thaw();
   writer_.Resume();
   folded_ = plan.position.next;

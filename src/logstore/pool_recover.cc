@@ -146,7 +146,9 @@ Task<Status> LogPool::Recover() {
   Result<std::optional<Checkpoint>> checkpoint = Internal("not read");
   Result<std::vector<std::pair<LayerId, uint64_t>>> used = Internal("not read");
   Result<std::vector<SegmentCount>> segments = Internal("not read");
+  Result<std::optional<TimeMark>> newest = Internal("not read");
   auto load = [&] {
+    newest = map_.index().MarkAt({INT64_MAX});
     checkpoint = map_.index().LoadCheckpoint();
     used = map_.index().UsedBlocks();
     segments = map_.index().Segments();
@@ -155,6 +157,7 @@ Task<Status> LogPool::Recover() {
   LS_CO_RETURN_IF_ERROR(checkpoint.status());
   LS_CO_RETURN_IF_ERROR(used.status());
   LS_CO_RETURN_IF_ERROR(segments.status());
+  LS_CO_RETURN_IF_ERROR(newest.status());
   for (const SegmentCount& s : *segments) {
     if (s.segment >= segments_.count() || s.live == 0 || s.live > segments_.segment_blocks())
       co_return Corrupted(fmt::format("pool {}: the index counts blocks of a segment that the pool does not have",
@@ -179,6 +182,7 @@ Task<Status> LogPool::Recover() {
   writer_.Start(replay_position_, seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
   SweepSoon();
+  history_.Start(*newest);
   // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
   co_return co_await SyncNow();
 }
@@ -217,6 +221,19 @@ Status LogPool::CheckReplayed(const Entry& entry) const {
   return {};
 }
 
+Status LogPool::ReplayTransaction(const LoggedTransaction& logged, SequenceNumber sequence, const LogPosition& begin) {
+  const block::Transaction& transaction = logged.transaction;
+  if (logged.time != io::WallTime()) history_.Learn({logged.time, sequence});
+  if (transaction.changes.empty() && logged.time != io::WallTime()) return {};  // it only tells the time
+  LS_RETURN_IF_ERROR(structure_.Validate(transaction, sequence - 1)
+                         .WithContext("replaying a transaction that cannot have been"));
+  structure_.Apply(transaction, sequence, logged.time);
+  for (const block::Change& change : transaction.changes)
+    if (const auto* take = std::get_if<block::TakePoint>(&change); take && take->at == 0)
+      structure_.SetLogPosition(take->point, begin);
+  return {};
+}
+
 Status LogPool::ReplayBatch(const LogBatch& batch) {
   SequenceNumber sequence = batch.header.first;
   uint64_t location = batch.data_location;
@@ -225,13 +242,9 @@ Status LogPool::ReplayBatch(const LogBatch& batch) {
   for (const Entry& entry : batch.header.entries) {
     if (entry.type == EntryType::kTransaction) {
       const auto payload = batch.data.subspan(data_at, entry.bytes);
-      LS_ASSIGN_OR_RETURN(const block::Transaction transaction,
+      LS_ASSIGN_OR_RETURN(const LoggedTransaction logged,
                           DecodeTransaction({reinterpret_cast<const char*>(payload.data()), payload.size()}));
-      LS_RETURN_IF_ERROR(structure_.Validate(transaction).WithContext("replaying a transaction that cannot have been"));
-      structure_.Apply(transaction, sequence);
-      for (const block::Change& change : transaction.changes)
-        if (const auto* take = std::get_if<block::TakePoint>(&change))
-          structure_.SetLogPosition(take->point, batch.begin);
+      LS_RETURN_IF_ERROR(ReplayTransaction(logged, sequence, batch.begin));
     } else {
       LS_RETURN_IF_ERROR(CheckReplayed(entry));
       Record(entry, sequence, location, crcs);

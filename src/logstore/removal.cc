@@ -16,7 +16,9 @@ class Remover {
   Remover(const Structure& structure, Layers& layers) : structure_(structure), layers_(layers) {}
 
   void Delete(const VolumeRecord& volume) {
+    for (const Era& era : volume.eras) Touch(era.layer).window = true;
     Touch(volume.top).top = true;
+    for (const Era& era : volume.eras) Settle(era.layer);
     Settle(volume.top);
   }
   void Release(const PointRecord& point) {
@@ -44,8 +46,8 @@ class Remover {
     while (id != kNoLayer) {
       LayerLoss& loss = Touch(id);
       const Layer& layer = *loss.before;
-      const bool topless = layer.tops == 0 || loss.top;
-      if (loss.dies || !topless || loss.lost.size() != layer.retained.size()) return;
+      const bool topless = layer.tops == 0 || loss.top, windowless = !layer.keeps() || loss.window;
+      if (loss.dies || !topless || !windowless || loss.lost.size() != layer.retained.size()) return;
       loss.dies = true;
       if (layer.parent != kNoLayer) Unretain(layer.parent, layer.parent_at);
       id = layer.parent;
@@ -68,10 +70,17 @@ bool LayerLoss::Frees(SequenceNumber birth, SequenceNumber death) const {
   if (!before->Holds(birth, death)) return false;
   if (dies) return true;
   if (death == kNow && before->tops != 0 && !top) return false;
+  if (!window && before->Keeps(birth, death)) return false;
   return CountIn(before->retained, birth, death) == CountIn(lost, birth, death);
 }
 
 SequenceNumber LayerLoss::KeptFrom(SequenceNumber at) const {
+  const SequenceNumber listed = ListedFrom(at);
+  if (window || !before->keeps() || at > before->keep_to) return listed;
+  return std::min(listed, std::max(at, before->keep_from));
+}
+
+SequenceNumber LayerLoss::ListedFrom(SequenceNumber at) const {
   const auto& all = before->retained;
   for (auto it = std::lower_bound(all.begin(), all.end(), at); it != all.end();) {
     const SequenceNumber position = *it;
@@ -82,8 +91,10 @@ SequenceNumber LayerLoss::KeptFrom(SequenceNumber at) const {
 }
 
 bool LayerLoss::LosesEnd() const {
-  if (before->retained.empty() || lost.empty() || (before->tops != 0 && !top)) return false;
-  return KeptFrom(before->retained.back()) == kNow;
+  if (before->tops != 0 && !top) return false;
+  const SequenceNumber listed = before->retained.empty() ? 0 : before->retained.back();
+  const SequenceNumber newest = std::max(listed, before->keeps() ? before->keep_to : 0);
+  return newest != 0 && KeptFrom(newest) == kNow;
 }
 
 Result<std::vector<Losses>> LossesOf(const Structure& structure, const std::vector<block::Removal>& removals) {

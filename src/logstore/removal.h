@@ -13,6 +13,7 @@ namespace lockstep::logstore {
 struct LayerLoss {
   std::shared_ptr<const Layer> before;
   bool top = false;                  // it would be no volume's top any more
+  bool window = false;               // the window that keeps positions of it would be closed
   bool dies = false;                 // nothing of it would be held any more
   std::vector<SequenceNumber> lost;  // retained positions that would go, ascending, with repetitions
 
@@ -20,6 +21,7 @@ struct LayerLoss {
   bool Frees(SequenceNumber birth, SequenceNumber death) const;
   // The first position from `at` on that would stay retained; kNow when none would.
   SequenceNumber KeptFrom(SequenceNumber at) const;
+  SequenceNumber ListedFrom(SequenceNumber at) const;  // without the window
   // Whether the newest version that is seen would not be any more, while it is no top.
   bool LosesEnd() const;
 };

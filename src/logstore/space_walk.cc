@@ -10,10 +10,22 @@ constexpr uint64_t kLastChunk = block::kMaxVolumeSize / kBlockSize / kChunkBlock
 // Disjoint spans of deaths (after, upto], ascending, that cover what each lost position may have been the last to see.
 std::vector<DeathSpan> SpansOf(const LayerLoss& loss) {
   std::vector<DeathSpan> spans;
-  for (const SequenceNumber at : loss.lost) {
+  std::vector<SequenceNumber> lost = loss.lost;
+  if (loss.window && loss.before->keeps()) {
+    // All that died in the window, as far as something retained does not begin earlier.
+    lost.erase(std::lower_bound(lost.begin(), lost.end(), loss.before->keep_from), lost.end());
+  }
+  for (const SequenceNumber at : lost) {
     if (!spans.empty() && at < spans.back().upto) continue;  // lies in the last one
     const SequenceNumber upto = loss.KeptFrom(at);
     if (upto > at) spans.push_back({loss.before->id, at + 1, 0, 0, upto});
+  }
+  if (loss.window && loss.before->keeps()) {
+    const SequenceNumber from = loss.before->keep_from;
+    if (!spans.empty() && spans.back().upto > from)
+      spans.back().upto = kNow;
+    else
+      spans.push_back({loss.before->id, from + 1, 0, 0, kNow});
   }
   return spans;
 }

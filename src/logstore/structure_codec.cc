@@ -9,8 +9,8 @@ namespace {
 
 using namespace block;  // NOLINT
 
-// 1 had no spans of forgotten history, 2 not the former owners of layers, 3 no tails of layers.
-constexpr uint8_t kStructureVersion = 4;
+// 1 had no spans of forgotten history, 2 not the former owners of layers, 3 no tails of layers, 4 no windows.
+constexpr uint8_t kStructureVersion = 5;
 
 template <typename Tag>
 void Put(Encoder& e, const Id<Tag>& id) {
@@ -42,7 +42,7 @@ uint32_t GetCount(Decoder& d, size_t each) {
   return 0;
 }
 
-enum ChangeTag : uint8_t { kCreate = 1, kDelete, kResize, kTake, kRelease, kClone, kSet };
+enum ChangeTag : uint8_t { kCreate = 1, kDelete, kResize, kTake, kRelease, kClone, kSet, kWindow, kTrim, kTakePast };
 
 void PutChange(Encoder& e, const CreateVolume& c) {
   e.Little(uint8_t{kCreate});
@@ -59,8 +59,9 @@ void PutChange(Encoder& e, const ResizeVolume& c) {
   e.Little(c.size);
 }
 void PutChange(Encoder& e, const TakePoint& c) {
-  e.Little(uint8_t{kTake});
+  e.Little(static_cast<uint8_t>(c.at == 0 ? kTake : kTakePast));
   Put(e, c.point);
+  if (c.at != 0) e.Little(c.at);
   e.Little(static_cast<uint32_t>(c.volumes.size()));
   for (const VolumeId& v : c.volumes) Put(e, v);
 }
@@ -78,8 +79,39 @@ void PutChange(Encoder& e, const SetContent& c) {
   Put(e, c.volume), Put(e, c.point), Put(e, c.source);
 }
 
+void PutChange(Encoder& e, const SetHistory& c) {
+  e.Little(uint8_t{kWindow}).Little(c.window.seconds).Little(c.window.bytes);
+  e.Little(static_cast<uint32_t>(c.volumes.size()));
+  for (const VolumeId& v : c.volumes) Put(e, v);
+}
+void PutChange(Encoder& e, const TrimHistory& c) {
+  e.Little(uint8_t{kTrim});
+  Put(e, c.volume);
+  e.Little(c.from).Little(static_cast<uint64_t>(c.since.us));
+}
+
+bool GetHistoryChange(Decoder& d, uint8_t tag, Change& out) {
+  if (tag == kWindow) {
+    SetHistory c;
+    c.window.seconds = d.Little<uint64_t>();
+    c.window.bytes = d.Little<uint64_t>();
+    c.volumes.resize(GetCount(d, 16));
+    for (VolumeId& v : c.volumes) Get(d, v);
+    out = std::move(c);
+    return true;
+  }
+  if (tag != kTrim) return false;
+  TrimHistory c;
+  Get(d, c.volume);
+  c.from = d.Little<uint64_t>();
+  c.since.us = static_cast<int64_t>(d.Little<uint64_t>());
+  out = c;
+  return true;
+}
+
 bool GetChange(Decoder& d, Change& out) {
-  switch (d.Little<uint8_t>()) {
+  const uint8_t tag = d.Little<uint8_t>();
+  switch (tag) {
     case kCreate: {
       CreateVolume c;
       Get(d, c.volume);
@@ -100,9 +132,11 @@ bool GetChange(Decoder& d, Change& out) {
       out = c;
       return true;
     }
-    case kTake: {
+    case kTake:
+    case kTakePast: {
       TakePoint c;
       Get(d, c.point);
+      if (tag == kTakePast) c.at = d.Little<uint64_t>();
       c.volumes.resize(GetCount(d, 16));
       for (VolumeId& v : c.volumes) Get(d, v);
       out = std::move(c);
@@ -128,24 +162,27 @@ bool GetChange(Decoder& d, Change& out) {
       return true;
     }
     default:
-      return false;
+      return GetHistoryChange(d, tag, out);
   }
 }
 
 }  // namespace
 
-std::string EncodeTransaction(const Transaction& transaction) {
+std::string EncodeTransaction(const LoggedTransaction& logged) {
+  const Transaction& transaction = logged.transaction;
   std::string out;
   Encoder e(out);
   Put(e, transaction.id);
   e.Little(static_cast<uint32_t>(transaction.changes.size()));
   for (const Change& change : transaction.changes) std::visit([&](const auto& c) { PutChange(e, c); }, change);
+  if (logged.time != io::WallTime()) e.Little(static_cast<uint64_t>(logged.time.us));
   return out;
 }
 
-Result<Transaction> DecodeTransaction(std::string_view bytes) {
+Result<LoggedTransaction> DecodeTransaction(std::string_view bytes) {
   Decoder d(bytes);
-  Transaction t;
+  LoggedTransaction logged;
+  Transaction& t = logged.transaction;
   Get(d, t.id);
   const uint32_t count = GetCount(d, 17);
   t.changes.reserve(count);
@@ -154,8 +191,9 @@ Result<Transaction> DecodeTransaction(std::string_view bytes) {
     if (!GetChange(d, change)) return Corrupted("a transaction in the log holds a change of an unknown kind");
     t.changes.push_back(std::move(change));
   }
+  if (d.ok() && d.remaining() == 8) logged.time.us = static_cast<int64_t>(d.Little<uint64_t>());
   if (!d.ok() || d.remaining() != 0) return Corrupted("a transaction in the log has the wrong length");
-  return t;
+  return logged;
 }
 
 std::string Structure::Encode() const {
@@ -191,6 +229,7 @@ std::string Structure::Encode() const {
   }
   e.Little(static_cast<uint32_t>(sweep_.tails.size()));
   for (const LayerTail& t : sweep_.tails) e.Little(t.layer).Little(t.chunk);
+  EncodeWindows(e);
   return out;
 }
 
@@ -282,6 +321,7 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
   s.DecodeSpans(d, version);
   if (!s.DecodeOwners(d, version)) return bad;
   s.DecodeTails(d, version);
+  if (!s.DecodeWindows(d, version)) return bad;
   if (!d.ok() || d.remaining() != 0) return bad;
   for (const auto& [id, l] : s.layers_) {
     if (l.parent == kNoLayer) continue;

@@ -60,6 +60,21 @@ void AddHeld(const Content* content, std::set<uint64_t>& versions) {
       if (piece.own) versions.insert(piece.version);
 }
 
+// What the volume is now belongs to its past, when it has a window.
+void Note(MemoryStorage::Structure& s, VolumeId id, uint64_t position) {
+  const auto past = s.pasts.find(id);
+  if (past != s.pasts.end()) past->second.states[position] = s.volumes.at(id);
+}
+
+const VolumeState& StateIn(const MemoryStorage::Past& past, uint64_t position) {
+  return std::prev(past.states.upper_bound(position))->second;
+}
+
+// A position has been taken.
+void Tell(MemoryStorage& s, const io::Clock* clock) {
+  if (clock) s.times[s.position] = clock->Wall();
+}
+
 // One change on a structure that is thrown away when any fails.
 struct Applier {
   Structure& s;
@@ -74,6 +89,7 @@ struct Applier {
   }
   Status operator()(const DeleteVolume& c) const {
     if (s.volumes.erase(c.volume) == 0) return NotFound(fmt::format("there is no volume {}", c.volume.ToString()));
+    s.pasts.erase(c.volume);
     return {};
   }
   Status operator()(const ResizeVolume& c) const {
@@ -84,12 +100,18 @@ struct Applier {
     return {};
   }
   Status operator()(const TakePoint& c) const {
-    PointState point{position, c.volumes, {}};
+    PointState point{c.at == 0 ? position : c.at, c.volumes, {}};
     if (c.volumes.empty()) return InvalidArgument("a point has at least one volume");
     if (s.points.contains(c.point)) return AlreadyExists(fmt::format("point {} exists", c.point.ToString()));
     for (const VolumeId volume : c.volumes) {
       LS_ASSIGN_OR_RETURN(const VolumeState* state, FindVolume(s, volume));
       if (!point.states.emplace(volume, *state).second) return InvalidArgument("a point names a volume twice");
+      if (c.at == 0) continue;
+      const auto past = s.pasts.find(volume);
+      if (past == s.pasts.end() || c.at < past->second.from || c.at >= position) {
+        return InvalidState("the position is not in the volume's window");
+      }
+      point.states[volume] = StateIn(past->second, c.at);
     }
     s.points.emplace(c.point, std::move(point));
     return {};
@@ -116,6 +138,34 @@ struct Applier {
     state->content_set = position;
     return {};
   }
+  Status operator()(const SetHistory& c) const {
+    if (c.volumes.empty()) return InvalidArgument("a window needs a volume");
+    std::set<VolumeId> named;
+    for (const VolumeId volume : c.volumes) {
+      LS_RETURN_IF_ERROR(FindVolume(s, volume).status());
+      if (!named.insert(volume).second) return InvalidArgument("a window names a volume twice");
+      if (!c.window.on()) {
+        s.pasts.erase(volume);
+        continue;
+      }
+      MemoryStorage::Past& past = s.pasts[volume];
+      past.window = c.window;
+      if (past.from == 0) past.from = position;
+    }
+    return {};
+  }
+  Status operator()(const TrimHistory& c) const {
+    LS_RETURN_IF_ERROR(FindVolume(s, c.volume).status());
+    const auto found = s.pasts.find(c.volume);
+    if (found == s.pasts.end()) return InvalidState("the volume has no window");
+    MemoryStorage::Past& past = found->second;
+    if (c.from >= position) return InvalidState("that is not in the past");
+    if (c.from <= past.from) return {};
+    past.from = c.from;
+    past.since = std::max(past.since, c.since);
+    past.states.erase(past.states.begin(), std::prev(past.states.upper_bound(c.from)));
+    return {};
+  }
 };
 
 VolumeInfo ToInfo(VolumeId id, const VolumeState& state) {
@@ -135,8 +185,9 @@ void AddExtent(std::vector<Extent>& to, Extent extent) {
 
 class MemoryVolume final : public Volume {
  public:
-  MemoryVolume(std::shared_ptr<MemoryStorage> storage, io::Loop& loop, VolumeId id, std::optional<VolumeState> frozen)
-      : s_(std::move(storage)), loop_(loop), id_(id), frozen_(std::move(frozen)) {}
+  MemoryVolume(std::shared_ptr<MemoryStorage> storage, io::Loop& loop, const io::Clock* clock, VolumeId id,
+               std::optional<VolumeState> frozen)
+      : s_(std::move(storage)), loop_(loop), clock_(clock), id_(id), frozen_(std::move(frozen)) {}
 
   VolumeId id() const override { return id_; }
   uint64_t size() const override {
@@ -209,6 +260,8 @@ class MemoryVolume final : public Volume {
       Read(*state, request);
     } else {
       Change(s_->now.volumes.at(id_), request);
+      Note(s_->now, id_, s_->position);
+      Tell(*s_, clock_);
     }
     return {};
   }
@@ -249,6 +302,7 @@ class MemoryVolume final : public Volume {
 
   std::shared_ptr<MemoryStorage> s_;
   io::Loop& loop_;
+  const io::Clock* clock_;
   const VolumeId id_;
   const std::optional<VolumeState> frozen_;
 };
@@ -269,6 +323,11 @@ Task<Status> MemoryPool::Apply(Transaction transaction) {
   for (const block::Change& change : transaction.changes) LS_CO_RETURN_IF_ERROR(std::visit(applier, change));
   s_->now = std::move(next);
   ++s_->position;
+  Tell(*s_, clock_);
+  for (auto& [id, past] : s_->now.pasts) {
+    Note(s_->now, id, s_->position);
+    if (past.from == s_->position && clock_) past.since = clock_->Wall();
+  }
   s_->applied.insert(transaction.id);
   MemoryLog::Entry entry;
   entry.transaction = std::move(transaction);
@@ -287,12 +346,12 @@ Result<MemoryStorage::VolumeState> MemoryPool::StateAt(VolumeId volume, std::opt
 
 Result<std::shared_ptr<Volume>> MemoryPool::OpenVolume(VolumeId volume) {
   LS_RETURN_IF_ERROR(FindVolume(s_->now, volume).status());
-  return std::shared_ptr<Volume>(std::make_shared<MemoryVolume>(s_, loop_, volume, std::nullopt));
+  return std::shared_ptr<Volume>(std::make_shared<MemoryVolume>(s_, loop_, clock_, volume, std::nullopt));
 }
 
 Result<std::shared_ptr<Volume>> MemoryPool::OpenPoint(PointId point, VolumeId volume) {
   LS_ASSIGN_OR_RETURN(VolumeState state, StateAt(volume, point));
-  return std::shared_ptr<Volume>(std::make_shared<MemoryVolume>(s_, loop_, volume, std::move(state)));
+  return std::shared_ptr<Volume>(std::make_shared<MemoryVolume>(s_, loop_, clock_, volume, std::move(state)));
 }
 
 Task<Result<std::vector<Extent>>> MemoryPool::Diff(VolumeId volume, PointId from, std::optional<PointId> to) {
@@ -327,6 +386,11 @@ Task<Result<uint64_t>> MemoryPool::CopyUp(VolumeId volume, uint64_t offset, uint
     it->second.own = true;
     it->second.version = ++s_->versions;
   }
+  if (copied == 0 || !s_->now.pasts.contains(volume)) co_return copied;
+  ++s_->position;
+  s_->log.Add({}, loop_);
+  Note(s_->now, volume, s_->position);
+  Tell(*s_, clock_);
   co_return copied;
 }
 
@@ -365,6 +429,9 @@ std::set<uint64_t> MemoryPool::Held(const Removal& except) const {
   };
   for (const auto& [id, state] : s_->now.volumes)
     if (stays(except.volumes, id)) AddHeld(state.content.get(), versions);
+  for (const auto& [id, past] : s_->now.pasts)
+    if (stays(except.volumes, id))
+      for (const auto& [position, state] : past.states) AddHeld(state.content.get(), versions);
   for (const auto& [id, point] : s_->now.points)
     if (stays(except.points, id))
       for (const auto& [volume, state] : point.states) AddHeld(state.content.get(), versions);
@@ -415,7 +482,7 @@ PoolInfo MemoryPool::Info() const {
 
 std::vector<VolumeInfo> MemoryPool::Volumes() const {
   std::vector<VolumeInfo> all;
-  for (const auto& [id, state] : s_->now.volumes) all.push_back(ToInfo(id, state));
+  for (const auto& [id, state] : s_->now.volumes) all.push_back(*Find(id));
   return all;
 }
 
@@ -428,7 +495,30 @@ std::vector<PointInfo> MemoryPool::Points() const {
 
 Result<VolumeInfo> MemoryPool::Find(VolumeId volume) const {
   LS_ASSIGN_OR_RETURN(const VolumeState* state, FindVolume(s_->now, volume));
-  return ToInfo(volume, *state);
+  VolumeInfo info = ToInfo(volume, *state);
+  if (const auto past = s_->now.pasts.find(volume); past != s_->now.pasts.end()) {
+    info.window = past->second.window;
+    info.history_from = past->second.from;
+    info.history_since = past->second.since;
+  }
+  return info;
+}
+
+Task<Result<SequenceNumber>> MemoryPool::PositionAt(io::WallTime time) {
+  if (!clock_) co_return co_await Pool::PositionAt(time);
+  io::WallTime oldest{INT64_MAX};
+  for (const auto& [id, past] : s_->now.pasts) oldest = std::min(oldest, past.since);
+  if (time < oldest) co_return InvalidState("no window reaches back to that time");
+  SequenceNumber found = 0;
+  for (const auto& [position, when] : s_->times)
+    if (when <= time) found = position;
+  co_return found;
+}
+
+Task<Result<io::WallTime>> MemoryPool::TimeOf(SequenceNumber position) {
+  const auto found = s_->times.upper_bound(position);
+  if (found == s_->times.begin()) co_return co_await Pool::TimeOf(position);
+  co_return std::prev(found)->second;
 }
 
 Result<PointInfo> MemoryPool::Find(PointId point) const {

@@ -59,7 +59,8 @@ class Node {
     auto disk = env_.OpenDisk("disk", 0);
     if (!disk.ok()) return disk.status();
     auto pool = AwaitOn(env_, logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
-                                             {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log()}));
+                                             {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
+                                              env_.clock()}));
     if (!pool.ok()) return pool.status();
     pool_ = std::move(*pool);
     return {};

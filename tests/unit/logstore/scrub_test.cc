@@ -27,7 +27,8 @@ class Scrubbing : public testing::Test {
     env_.set_disk_timing({.max_delay = std::chrono::microseconds(200)});
     disk = env_.OpenDisk("disk", 0);
     auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
-                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log()}));
+                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
+                                      env_.clock()}));
     ASSERT_TRUE(pool.ok());
     pool_ = std::move(*pool);
     Apply({block::CreateVolume{id_, 64 << 20}});

@@ -38,7 +38,8 @@ class Trouble : public testing::Test {
     auto disk = env_.OpenDisk("disk", 0);
     if (!disk.ok()) return disk.status();
     auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
-                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log()}));
+                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
+                                      env_.clock()}));
     if (pool.ok()) pool_ = std::move(*pool);
     return pool.status();
   }
