@@ -146,6 +146,8 @@ void AddVolumeCommands(CLI::App& app, Cli& cli) {
     cli.Run("volume.resize", {{"volume", resized->name}, {"size", resized->size}}, ShowVolume);
   });
 
+  AddHistoryCommands(*volume, cli);
+
   CLI::App* rename =
       AddCommand(*volume, "rename", "Give a volume another name", "  lockstep volume rename db1 db_main");
   auto names = std::make_shared<std::pair<std::string, std::string>>();

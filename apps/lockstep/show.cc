@@ -49,13 +49,13 @@ std::string Size(const Json& json, const char* member) {
   return found != json.end() && found->is_number() ? FormatSize(found->get<uint64_t>()) : "-";
 }
 
-// All of a list, for the view of one object.
 // Of a volume's "space", which is null when nobody has counted it.
 std::string SpaceSize(const Json& volume, const char* member) {
   const auto space = volume.find("space");
   return space == volume.end() || space->is_null() ? "-" : Size(*space, member);
 }
 
+// All of a list, for the view of one object.
 std::string All(const Json& json, const char* member) { return ListText(json[member], json[member].size()); }
 
 // "2026-11-20 23:02:00", UTC.
@@ -64,6 +64,16 @@ std::string Time(const Json& json, const char* member) {
   if (text.size() < 20) return text;
   text[10] = ' ';
   return text.substr(0, 19);
+}
+
+// "24h, 100 GiB, since 2026-11-21 12:00:00 (position 7)".
+std::string HistoryText(const Json& volume) {
+  const auto history = volume.find("history");
+  if (history == volume.end() || history->is_null()) return "none";
+  std::string text;
+  if (const uint64_t seconds = history->value("seconds", uint64_t{0})) text += FormatSeconds(seconds) + ", ";
+  if (const uint64_t bytes = history->value("bytes", uint64_t{0})) text += FormatSize(bytes) + ", ";
+  return text + "since " + Time(*history, "since") + " (position " + Text(*history, "from_sequence") + ")";
 }
 
 std::string Percent(const Json& json, const char* member) {
@@ -183,6 +193,7 @@ std::string ShowVolume(const Json& volume) {
                     {"shown", SpaceSize(volume, "mapped")},
                     {"alone (deleting it frees)", SpaceSize(volume, "unique")},
                     {"shared", SpaceSize(volume, "shared")},
+                    {"history", HistoryText(volume)},
                     {"target of", Text(volume, "target_of")},
                     {"source of", All(volume, "source_of")},
                     {"groups", All(volume, "groups")},

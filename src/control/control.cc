@@ -79,6 +79,13 @@ Task<Status> Control::ResizeVolume(VolumeId volume, uint64_t size) { return impl
 Task<Status> Control::RenameVolume(VolumeId volume, std::string name) {
   return impl_->RenameVolume(volume, std::move(name));
 }
+Task<Status> Control::SetHistory(std::vector<VolumeId> volumes, block::HistoryWindow window) {
+  return impl_->SetHistory(std::move(volumes), window);
+}
+Task<Result<std::vector<VolumeId>>> Control::CloneVolumes(CloneVolumesRequest request) {
+  return impl_->CloneVolumes(std::move(request));
+}
+Task<Status> Control::RevertVolumes(RevertVolumesRequest request) { return impl_->RevertVolumes(std::move(request)); }
 std::vector<VolumeView> Control::Volumes() const {
   std::vector<VolumeView> views;
   for (const auto& [id, record] : impl_->directory().volumes()) views.push_back(impl_->ViewOf(record));

@@ -38,8 +38,9 @@ class Folder {
   Status PutMarks() {
     for (const TimeMark& mark : plan_.marks) batch_.PutMark(mark);
     // The one at or before the oldest position that is kept still says when that was.
-    LS_ASSIGN_OR_RETURN(const auto first, index_.MarkAt(plan_.oldest_history));
-    if (first) batch_.DropMarksBefore(first->time);
+    LS_ASSIGN_OR_RETURN(const auto needed, index_.MarkAt(plan_.oldest_history));
+    LS_ASSIGN_OR_RETURN(const auto first, index_.MarkAfter({-1}));
+    if (needed && first->time < needed->time) batch_.DropMarksBefore(needed->time);
     return {};
   }
   // The overlay's own chunks, and under its hole ranges every chunk that holds something the hole has to hide: of the

@@ -55,11 +55,11 @@ io::WallTime HistoryKeeper::Now() {
   return last_time_;
 }
 
-void HistoryKeeper::Stamp() {
+void HistoryKeeper::Stamp(bool may_use_reserve) {
   if (pool_.structure().windows().empty()) return;
   const io::Instant now = pool_.seams().clock.Now();
   if (stamped_ && now - last_stamp_ < kMarkEvery) return;
-  if (!pool_.writer().CheckSpace(1, 1, true).ok()) return;
+  if (!pool_.writer().CheckSpace(1, 1, may_use_reserve).ok()) return;
   const io::WallTime time = Now();
   auto* entry = new MarkEntry(EncodeTransaction({{}, time}));
   pool_.writer().Append(entry->append);
@@ -81,7 +81,7 @@ void HistoryKeeper::Watch() {
 
 void HistoryKeeper::Tick() {
   timer_ = io::TimerId::kNone;
-  if (!expiring_) {
+  if (!expiring_ && pool_.writer().failure().ok()) {
     expiring_ = true;
     Spawn(Expire());
   }
@@ -148,6 +148,7 @@ Task<Result<io::WallTime>> HistoryKeeper::TimeOf(SequenceNumber position) {
 Task<void> HistoryKeeper::Expire() {
   const std::vector<block::VolumeId> volumes(pool_.structure().windows().begin(), pool_.structure().windows().end());
   block::Transaction transaction;
+  gone_.clear();
   for (const block::VolumeId& volume : volumes) {
     if (stopping_) break;
     const Result<block::TrimHistory> trim = co_await NextTrim(volume);
@@ -160,7 +161,12 @@ Task<void> HistoryKeeper::Expire() {
   if (!transaction.changes.empty() && !stopping_) {
     transaction.id = {pool_.seams().random.NextUuid()};
     const Status trimmed = co_await pool_.Apply(transaction);
-    if (!trimmed.ok()) counts_.clear();
+    for (const auto& [volume, gone] : gone_) {
+      if (!trimmed.ok()) break;
+      Count& count = counts_[volume];
+      count.from = gone.from;
+      count.blocks -= std::min(count.blocks, gone.blocks);
+    }
   }
   expiring_ = false;
   if (expired_) pool_.seams().loop.Post(std::exchange(expired_, {}));
@@ -186,7 +192,7 @@ Task<Result<block::TrimHistory>> HistoryKeeper::NextTrim(block::VolumeId volume)
     trim.from = by_space;
   }
   if (trim.from == 0) co_return trim;
-  LS_CO_RETURN_IF_ERROR(co_await TakeOff(trim));
+  LS_CO_RETURN_IF_ERROR(co_await CountGone(trim));
   co_return trim;
 }
 
@@ -300,8 +306,7 @@ Task<Result<SequenceNumber>> HistoryKeeper::BySpace(block::VolumeId volume) {
   co_return folded;
 }
 
-// The count without what the trim lets go, which has all been folded.
-Task<Status> HistoryKeeper::TakeOff(block::TrimHistory& trim) {
+Task<Status> HistoryKeeper::CountGone(block::TrimHistory& trim) {
   Result<io::AsyncMutex::Guard> turn = co_await pool_.FoldAll();
   LS_CO_RETURN_IF_ERROR(turn.status());
   const VolumeRecord* v = pool_.structure().Find(trim.volume);
@@ -319,9 +324,7 @@ Task<Status> HistoryKeeper::TakeOff(block::TrimHistory& trim) {
     LS_CO_ASSIGN_OR_RETURN(const Walked walked, co_await WalkDeaths(span, *index, UINT64_MAX));
     gone += walked.blocks;
   }
-  Count& count = counts_[trim.volume];
-  count.from = trim.from;
-  count.blocks -= std::min(count.blocks, gone);
+  gone_[trim.volume] = {trim.from, gone};
   co_return Status();
 }
 

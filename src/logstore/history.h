@@ -33,8 +33,9 @@ class HistoryKeeper {
 
   // Never before an earlier answer.
   io::WallTime Now();
-  // Notes the time in the log, if somebody needs it and it is due. Before writes are appended.
-  void Stamp();
+  // Notes the time in the log, if somebody needs it and it is due. Before something is appended, with the same claim to
+  // space: what is refused tells no time.
+  void Stamp(bool may_use_reserve);
   // A transaction that tells the time has been appended, or replayed.
   void Learn(const TimeMark& mark);
   // Windows may have been opened or closed.
@@ -58,7 +59,8 @@ class HistoryKeeper {
   // Where the volume's window should begin now; 0: where it does. not-found when it has none any more.
   Task<Result<block::TrimHistory>> NextTrim(block::VolumeId volume);
   Task<Result<SequenceNumber>> BySpace(block::VolumeId volume);
-  Task<Status> TakeOff(block::TrimHistory& trim);
+  // Counts what the trim lets go, which has to have been folded: it may become an earlier one.
+  Task<Status> CountGone(block::TrimHistory& trim);
   // How many blocks died, up to which entry: in the order of death, until there are `most`.
   struct Walked {
     SequenceNumber upto = 0;
@@ -77,6 +79,7 @@ class HistoryKeeper {
   io::Instant last_stamp_;
   bool stamped_ = false;
   std::unordered_map<block::VolumeId, Count> counts_;
+  std::unordered_map<block::VolumeId, Count> gone_;  // with the trims that are about to be applied: their `from`
   std::unordered_map<LayerId, uint64_t> kept_since_;  // by folds, while a count runs
   io::TimerId timer_ = io::TimerId::kNone;
   bool started_ = false, stopping_ = false, expiring_ = false, counting_ = false;
