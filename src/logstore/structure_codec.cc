@@ -191,7 +191,10 @@ Result<LoggedTransaction> DecodeTransaction(std::string_view bytes) {
     if (!GetChange(d, change)) return Corrupted("a transaction in the log holds a change of an unknown kind");
     t.changes.push_back(std::move(change));
   }
-  if (d.ok() && d.remaining() == 8) logged.time.us = static_cast<int64_t>(d.Little<uint64_t>());
+  if (d.ok() && d.remaining() == 8) {
+    logged.time.us = static_cast<int64_t>(d.Little<uint64_t>());
+    if (logged.time == io::WallTime()) return Corrupted("a transaction in the log tells a time that is none");
+  }
   if (!d.ok() || d.remaining() != 0) return Corrupted("a transaction in the log has the wrong length");
   return logged;
 }
