@@ -61,7 +61,8 @@ Task<Status> Session::MakePool(Options options) {
   const block::PoolId id{env_->random().NextUuid()};
   const Status formatted = co_await logstore::Format(*disk, id, {});
   LS_CO_RETURN_IF_ERROR(formatted);
-  const logstore::Seams seams{env_->data_loop(), env_->executor(), env_->files(), env_->random(), env_->log()};
+  const logstore::Seams seams{env_->data_loop(), env_->executor(), env_->files(), env_->random(), env_->log(),
+                               env_->clock()};
   auto opened = co_await logstore::Open(std::move(disk), options.index, options.pool, seams);
   if (opened.ok()) pool_ = std::move(*opened);
   co_return opened.status();

@@ -12,6 +12,7 @@ namespace lockstep::cli {
 
 void AddPoolCommands(CLI::App& app, Cli& cli);
 void AddVolumeCommands(CLI::App& app, Cli& cli);
+void AddHistoryCommands(CLI::App& volume, Cli& cli);  // within the volume commands
 void AddExportCommands(CLI::App& app, Cli& cli);
 void AddGroupCommands(CLI::App& app, Cli& cli);
 void AddReplicaCommands(CLI::App& app, Cli& cli);

@@ -113,8 +113,13 @@ void AddGroupCommands(CLI::App& app, Cli& cli) {
 
 void AddPointCommands(CLI::App& app, Cli& cli) {
   CLI::App* point = AddFamily(app, "point", "Retained positions of volumes, held by replicas and aspects");
-  AddCommand(*point, "list", "List the points", "  lockstep point list")->callback([&cli] {
-    cli.Run("point.list", Json::object(), ShowPoints);
+  CLI::App* list = AddCommand(*point, "list", "List the points",
+                              "  lockstep point list\n"
+                              "  lockstep point list --space");
+  auto space = std::make_shared<bool>(false);
+  list->add_flag("--space", *space, "Count also what releasing each, and no other, would free");
+  list->callback([&cli, space] {
+    cli.Run("point.list", *space ? Json{{"space", true}} : Json::object(), *space ? ShowPointSpaces : ShowPoints);
   });
 
   CLI::App* aspect = AddFamily(app, "aspect", "Points with a name and no target volume");

@@ -113,11 +113,18 @@ void AddVolumeCommands(CLI::App& app, Cli& cli) {
     cli.Run("volume.create", params, ShowVolumes);
   });
 
-  CLI::App* list = AddCommand(*volume, "list", "List the volumes", "  lockstep volume list --pool main");
+  CLI::App* list = AddCommand(*volume, "list", "List the volumes",
+                              "  lockstep volume list --pool main\n"
+                              "  lockstep volume list --space");
   auto of_pool = std::make_shared<std::string>();
+  auto space = std::make_shared<bool>(false);
   list->add_option("--pool", *of_pool, "Only those of this pool");
-  list->callback([&cli, of_pool] {
-    cli.Run("volume.list", of_pool->empty() ? Json::object() : Json{{"pool", *of_pool}}, ShowVolumes);
+  list->add_flag("--space", *space, "Count also what each alone takes and what it shares: reads the index");
+  list->callback([&cli, of_pool, space] {
+    Json params = Json::object();
+    if (!of_pool->empty()) params["pool"] = *of_pool;
+    if (*space) params["space"] = true;
+    cli.Run("volume.list", params, *space ? ShowVolumeSpaces : ShowVolumes);
   });
   AddShow(*volume, cli, "volume", ShowVolume, "  lockstep volume show db1");
 
@@ -138,6 +145,8 @@ void AddVolumeCommands(CLI::App& app, Cli& cli) {
   resize->callback([&cli, resized] {
     cli.Run("volume.resize", {{"volume", resized->name}, {"size", resized->size}}, ShowVolume);
   });
+
+  AddHistoryCommands(*volume, cli);
 
   CLI::App* rename =
       AddCommand(*volume, "rename", "Give a volume another name", "  lockstep volume rename db1 db_main");

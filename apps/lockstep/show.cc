@@ -49,6 +49,12 @@ std::string Size(const Json& json, const char* member) {
   return found != json.end() && found->is_number() ? FormatSize(found->get<uint64_t>()) : "-";
 }
 
+// Of a volume's "space", which is null when nobody has counted it.
+std::string SpaceSize(const Json& volume, const char* member) {
+  const auto space = volume.find("space");
+  return space == volume.end() || space->is_null() ? "-" : Size(*space, member);
+}
+
 // All of a list, for the view of one object.
 std::string All(const Json& json, const char* member) { return ListText(json[member], json[member].size()); }
 
@@ -58,6 +64,16 @@ std::string Time(const Json& json, const char* member) {
   if (text.size() < 20) return text;
   text[10] = ' ';
   return text.substr(0, 19);
+}
+
+// "24h, 100 GiB, since 2026-11-21 12:00:00 (position 7)".
+std::string HistoryText(const Json& volume) {
+  const auto history = volume.find("history");
+  if (history == volume.end() || history->is_null()) return "none";
+  std::string text;
+  if (const uint64_t seconds = history->value("seconds", uint64_t{0})) text += FormatSeconds(seconds) + ", ";
+  if (const uint64_t bytes = history->value("bytes", uint64_t{0})) text += FormatSize(bytes) + ", ";
+  return text + "since " + Time(*history, "since") + " (position " + Text(*history, "from_sequence") + ")";
 }
 
 std::string Percent(const Json& json, const char* member) {
@@ -133,6 +149,10 @@ std::string ShowPool(const Json& pool) {
                     {"size", Size(pool, "size")},
                     {"used", Size(pool, "used") + " (" + UsePercent(pool) + ")"},
                     {"free", Size(pool, "free")},
+                    {"held", Size(pool, "live") + (pool.value("freeing", false) ? ", becoming less" : "")},
+                    {"of it, volumes' own", Size(pool, "mapped")},
+                    {"of it, history", Size(pool, "history")},
+                    {"reclaimable", Size(pool, "reclaimable")},
                     {"newest position", Text(pool, "last_sequence")},
                     {"durable position", Text(pool, "durable_sequence")},
                     {"created", Time(pool, "created")}});
@@ -155,12 +175,25 @@ std::string ShowVolumes(const Json& list) {
   return Shown(table, "volumes");
 }
 
+std::string ShowVolumeSpaces(const Json& list) {
+  Table table({"NAME", "POOL", ">SIZE", ">WRITTEN", ">SHOWN", ">ALONE", ">SHARED"});
+  for (const Json& volume : list) {
+    table.Add({Text(volume, "name"), Text(volume, "pool"), Size(volume, "size"), Size(volume, "used"),
+               SpaceSize(volume, "mapped"), SpaceSize(volume, "unique"), SpaceSize(volume, "shared")});
+  }
+  return Shown(table, "volumes");
+}
+
 std::string ShowVolume(const Json& volume) {
   return KeyValues({{"name", Text(volume, "name")},
                     {"id", Text(volume, "id")},
                     {"pool", Text(volume, "pool")},
                     {"size", Size(volume, "size")},
-                    {"used", Size(volume, "used")},
+                    {"written", Size(volume, "used")},
+                    {"shown", SpaceSize(volume, "mapped")},
+                    {"alone (deleting it frees)", SpaceSize(volume, "unique")},
+                    {"shared", SpaceSize(volume, "shared")},
+                    {"history", HistoryText(volume)},
                     {"target of", Text(volume, "target_of")},
                     {"source of", All(volume, "source_of")},
                     {"groups", All(volume, "groups")},
@@ -275,6 +308,15 @@ std::string ShowPoints(const Json& list) {
     table.Add({Text(point, "id"), Text(point, "pool"), Time(point, "taken"),
                std::to_string(point["relationships"].size()), std::to_string(point["aspects"].size()),
                Text(point, "volumes")});
+  }
+  return Shown(table, "points");
+}
+
+std::string ShowPointSpaces(const Json& list) {
+  Table table({"ID", "POOL", "TAKEN", ">WOULD FREE", "VOLUMES"});
+  for (const Json& point : list) {
+    table.Add({Text(point, "id"), Text(point, "pool"), Time(point, "taken"),
+               point["would_free"].is_null() ? "-" : Size(point, "would_free"), Text(point, "volumes")});
   }
   return Shown(table, "points");
 }

@@ -16,6 +16,7 @@ std::string ShowPools(const Json& list);
 std::string ShowPool(const Json& pool);
 std::string ShowCheck(const Json& report);
 std::string ShowVolumes(const Json& list);
+std::string ShowVolumeSpaces(const Json& list);
 std::string ShowVolume(const Json& volume);
 std::string ShowExports(const Json& list);
 std::string ShowExport(const Json& one);
@@ -26,6 +27,7 @@ std::string ShowReplica(const Json& replica);
 // The answers of replica.create_* and replica.modify.
 std::string ShowReplicaResult(const Json& result);
 std::string ShowPoints(const Json& list);
+std::string ShowPointSpaces(const Json& list);
 std::string ShowAspects(const Json& list);
 std::string ShowAspect(const Json& aspect);
 std::string ShowJobs(const Json& list);

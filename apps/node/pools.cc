@@ -90,7 +90,8 @@ Task<void> LogstorePools::RemoveFile(std::string path) {
 Task<PoolResult> LogstorePools::OpenStore(std::string path, std::unique_ptr<io::Disk> disk) {
   const auto id = co_await logstore::Identify(*disk);
   if (!id.ok()) co_return id.status().WithContext(path);
-  logstore::Seams seams{env_.data_loop(), env_.executor(), env_.files(), env_.random(), env_.log()};
+  logstore::Seams seams{env_.data_loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
+                        env_.clock()};
   std::string index = index_directory_ + "/" + id->ToString();
   auto pool = co_await logstore::Open(std::move(disk), std::move(index), options_, seams);
   if (!pool.ok()) co_return pool.status().WithContext(path);

@@ -7,7 +7,7 @@ namespace lockstep::admin {
 namespace {
 
 std::vector<std::span<const Method>> All() {
-  return {NodeMethods(),          PoolMethods(),    VolumeMethods(), GroupMethods(),
+  return {NodeMethods(),          PoolMethods(),    VolumeMethods(), HistoryMethods(), GroupMethods(),
           ReplicaCreateMethods(), ReplicaMethods(), PointMethods(),  JobMethods()};
 }
 

@@ -55,6 +55,7 @@ struct Method {
 std::span<const Method> NodeMethods();
 std::span<const Method> PoolMethods();
 std::span<const Method> VolumeMethods();
+std::span<const Method> HistoryMethods();
 std::span<const Method> GroupMethods();
 std::span<const Method> ReplicaCreateMethods();
 std::span<const Method> ReplicaMethods();

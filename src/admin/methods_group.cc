@@ -113,10 +113,25 @@ Answer RemoveMembers(Context& context, Params params) {
 // ---- Points and aspects.
 
 Answer ListPoints(Context& context, Params params) {
-  LS_CO_RETURN_IF_ERROR(Fields(*params).Finish());
-  const Renderer renderer(context.control);
+  Fields fields(*params);
+  const bool space = fields.Bool("space", false);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  const std::vector<control::PointView> views = context.control.Points();
+  std::map<catalog::PoolId, std::vector<catalog::PointId>> of_pools;
+  for (const control::PointView& view : views)
+    if (space) of_pools[view.record.pool].push_back(view.record.id);
+  std::map<catalog::PointId, uint64_t> freed;
+  for (const auto& [pool, points] : of_pools) {
+    auto some = co_await context.control.FreedByPoints(pool, points);
+    if (some.ok()) freed.merge(*some);  // of a pool that is not usable nothing is known
+  }
   Json list = Json::array();
-  for (const control::PointView& view : context.control.Points()) list.push_back(renderer.Point(view));
+  for (const control::PointView& view : views) {
+    Json json = Renderer(context.control).Point(view);
+    const auto found = freed.find(view.record.id);
+    json["would_free"] = found == freed.end() ? Json(nullptr) : Json(found->second);
+    list.push_back(std::move(json));
+  }
   co_return list;
 }
 

@@ -117,9 +117,20 @@ Answer CreateVolumes(Context& context, Params params) {
   co_return list;
 }
 
+// With what it takes when `count`ed: null when the pool is not usable.
+Task<Result<Json>> VolumeJson(Context& context, control::VolumeView view, bool count) {
+  Json json = Renderer(context.control).Volume(view);
+  json["space"] = nullptr;
+  if (!count) co_return json;
+  const auto space = co_await context.control.SpaceOf(view.record.id);
+  if (space.ok()) json["space"] = SpaceJson(*space);
+  co_return json;
+}
+
 Answer ListVolumes(Context& context, Params params) {
   Fields fields(*params);
   const auto pool = fields.OptionalString("pool");
+  const bool space = fields.Bool("space", false);
   LS_CO_RETURN_IF_ERROR(fields.Finish());
   co_await context.control.RefreshUsage();
   std::optional<catalog::PoolId> only;
@@ -127,10 +138,12 @@ Answer ListVolumes(Context& context, Params params) {
     LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, *pool));
     only = view.record.id;
   }
-  const Renderer renderer(context.control);
   Json list = Json::array();
-  for (const control::VolumeView& view : context.control.Volumes()) {
-    if (!only || view.record.pool == *only) list.push_back(renderer.Volume(view));
+  const std::vector<control::VolumeView> views = context.control.Volumes();
+  for (const control::VolumeView& view : views) {
+    if (only && view.record.pool != *only) continue;
+    LS_CO_ASSIGN_OR_RETURN(Json json, co_await VolumeJson(context, view, space));
+    list.push_back(std::move(json));
   }
   co_return list;
 }
@@ -138,11 +151,12 @@ Answer ListVolumes(Context& context, Params params) {
 Answer ShowVolume(Context& context, Params params) {
   Fields fields(*params);
   const std::string volume = fields.String("volume");
+  const bool space = fields.Bool("space", true);
   LS_CO_RETURN_IF_ERROR(fields.Finish());
   co_await context.control.RefreshUsage();
   const auto view = FindVolume(context.control, volume);
   if (!view.ok()) co_return view.status();
-  co_return Renderer(context.control).Volume(*view);
+  co_return co_await VolumeJson(context, *view, space);
 }
 
 Answer DeleteVolume(Context& context, Params params) {

@@ -54,6 +54,15 @@ std::string_view ReadOnlyWord(catalog::ReadOnlyEnd end) {
   return "neither";
 }
 
+// Null without a window.
+Json HistoryJson(const control::VolumeView& view) {
+  if (view.history_from == 0) return nullptr;
+  return {{"seconds", view.window.seconds},
+          {"bytes", view.window.bytes},
+          {"from_sequence", view.history_from},
+          {"since", TimeJson(view.history_since)}};
+}
+
 // CIM_GroupSynchronized.ConsistencyState and ConsistencyStatus.
 std::string_view ConsistencyStateWord(uint16_t state) {
   return state == 3 ? "Consistent" : state == 4 ? "Inconsistent" : "Not Applicable";
@@ -118,6 +127,11 @@ Json Renderer::Pool(const control::PoolView& view) const {
           {"size", view.info.size},
           {"free", view.info.free},
           {"used", view.info.used},
+          {"live", view.info.live},
+          {"mapped", view.info.mapped},
+          {"history", view.info.history},
+          {"reclaimable", view.info.reclaimable},
+          {"freeing", view.info.freeing},
           {"last_sequence", view.info.last},
           {"durable_sequence", view.info.durable},
           {"created", TimeJson(view.record.created)}};
@@ -129,6 +143,7 @@ Json Renderer::Volume(const control::VolumeView& view) const {
           {"pool", PoolRef(view.record.pool)},
           {"size", view.record.size},
           {"used", view.used},
+          {"history", HistoryJson(view)},
           {"target_of", OptionalIdJson(view.target_of)},
           {"source_of", IdsJson(view.source_of)},
           {"groups", RefsJson(view.groups, [this](catalog::GroupId id) { return GroupRef(id); })},
@@ -136,6 +151,10 @@ Json Renderer::Volume(const control::VolumeView& view) const {
           {"host_accessible", view.host_accessible},
           {"connections", view.connections},
           {"created", TimeJson(view.record.created)}};
+}
+
+Json SpaceJson(const block::VolumeSpace& space) {
+  return {{"mapped", space.mapped}, {"unique", space.unique}, {"shared", space.shared}};
 }
 
 Json Renderer::Export(const control::ExportView& view) const {

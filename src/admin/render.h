@@ -43,6 +43,7 @@ class Renderer {
 
 // "2026-11-20T23:02:00.000000Z"; null for {0}.
 Json TimeJson(io::WallTime time);
+Json SpaceJson(const block::VolumeSpace& space);
 // The id as text, or null for nil.
 Json IdJson(const Uuid& id);
 

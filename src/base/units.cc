@@ -24,6 +24,37 @@ Result<uint64_t> ParseSize(std::string_view text) {
   return number << shift;
 }
 
+namespace {
+struct TimeUnit {
+  char name;
+  uint64_t seconds;
+};
+constexpr TimeUnit kTimeUnits[] = {{'w', 604'800}, {'d', 86'400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+}  // namespace
+
+Result<uint64_t> ParseSeconds(std::string_view text) {
+  const Status bad = InvalidArgument("'" + std::string(text.substr(0, 64)) +
+                                     "' is not a length of time (examples: 90s, 30m, 24h, 7d)");
+  uint64_t number = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (error != std::errc() || last - end > 1) return bad;
+  if (end == last) return number;
+  for (const TimeUnit& unit : kTimeUnits) {
+    if (*end != unit.name) continue;
+    if (number > UINT64_MAX / unit.seconds) return bad;
+    return number * unit.seconds;
+  }
+  return bad;
+}
+
+std::string FormatSeconds(uint64_t seconds) {
+  for (const TimeUnit& unit : kTimeUnits)
+    if (seconds >= unit.seconds && seconds % unit.seconds == 0)
+      return fmt::format("{}{}", seconds / unit.seconds, unit.name);
+  return "0s";
+}
+
 std::string FormatSize(uint64_t bytes) {
   static constexpr const char* kNames[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(bytes);

@@ -17,6 +17,12 @@ Result<uint64_t> ParseSize(std::string_view text);
 // The largest unit that leaves at least 1, with at most two decimals: "1.5 GiB", "512 B".
 std::string FormatSize(uint64_t bytes);
 
+// "24h", "30m", "7d": a number with s, m, h, d or w; seconds without. invalid-argument for anything else, and for what
+// overflows.
+Result<uint64_t> ParseSeconds(std::string_view text);
+// In the largest unit that divides it: "2d", "90m", "1s".
+std::string FormatSeconds(uint64_t seconds);
+
 constexpr uint64_t RoundUp(uint64_t v, uint64_t unit) {
   return (v + unit - 1) / unit * unit;
 }

@@ -34,7 +34,8 @@ struct StreamHole {
 };
 // A transaction that concerns one of the volumes: those of its changes, in order, that create, delete, resize or
 // replace the content of one of them, make one of them by cloning, or take a point that contains one. A point that is
-// released is not told: a follower keeps its own points for as long as it wants them.
+// released is not told: a follower keeps its own points for as long as it wants them. Nor are windows: a point of the
+// past (TakePoint::at) is told, but a follower without a window reaching there takes what is made from it as a whole.
 struct StreamStructure {
   SequenceNumber sequence = 0;
   TransactionId transaction;

@@ -4,6 +4,21 @@
 // Structure changes only by transactions. A transaction is a list of changes that happen together or not at all, at one
 // position between two writes, on disk too: after a crash either every change of it is there or none. So an operation
 // on a group of a thousand volumes is atomic because it is one transaction.
+//
+// Space. A *version* is one block as one write (or CopyUp) made it; it takes kBlockSize bytes for as long as anything
+// holds it. A volume holds its own versions: those written to it since it was created, cloned, or had its content set,
+// and not written over or discarded since. It holds besides, if it was cloned or its content was set, everything that
+// the source held at that point: what the volume hides by writing over it is held all the same. A point holds what each
+// of its volumes held when it was taken. A volume with a window holds besides what it held at every position of it.
+// Nothing else holds anything. So a version is freed when the last volume or point that holds it goes.
+//
+// History. A volume with a window can be gone back to: TakePoint accepts every position from VolumeInfo::history_from
+// on, and the point is the same as if it had been taken there. The window begins where SetHistory opens it. From then
+// on its beginning moves forward only: by TrimHistory, or by the engine itself, when the window reaches further back,
+// or holds more that the volume does not show, than was asked for. It does that in steps, a little late: up to a 64th
+// more than was asked for, and what a few seconds bring, may be there. New content (SetContent, a revert too) begins no
+// new window: what was before can be gone back to like every write. A window ends with its volume; points that were
+// taken in it stay.
 #pragma once
 
 #include <memory>
@@ -36,10 +51,12 @@ struct ResizeVolume {
 };
 // Retains the present content of the volumes, as of this transaction's position: every write acknowledged before the
 // transaction was submitted is in it, and for every write in it everything acknowledged before that one was submitted.
-// Reads of it never change. Stops no writer.
+// Reads of it never change. Stops no writer. With `at`: as they were at that position, writes and changes up to it
+// included. invalid-state: it is not in the window of one of them. The point's position is `at` then.
 struct TakePoint {
   PointId point;
   std::vector<VolumeId> volumes;  // at least one, no duplicates
+  SequenceNumber at = 0;          // 0: now
 };
 // Forgets a point; space that only it held comes back. Clones made from it live on.
 struct ReleasePoint {
@@ -61,7 +78,21 @@ struct SetContent {
   VolumeId source;
 };
 
-using Change = std::variant<CreateVolume, DeleteVolume, ResizeVolume, TakePoint, ReleasePoint, Clone, SetContent>;
+// Opens the volumes' windows, changes their limits, or closes them. One that is open stays as it is but for its limits.
+struct SetHistory {
+  std::vector<VolumeId> volumes;  // at least one, no duplicates
+  HistoryWindow window;
+};
+// Gives up the volume's past before `from`, which is then the beginning of its window; nothing, when that is later
+// already. invalid-state: it has no window, or `from` is not in the past.
+struct TrimHistory {
+  VolumeId volume;
+  SequenceNumber from = 0;
+  io::WallTime since = {};  // when that was, if it is known: VolumeInfo::history_since
+};
+
+using Change = std::variant<CreateVolume, DeleteVolume, ResizeVolume, TakePoint, ReleasePoint, Clone, SetContent,
+                            SetHistory, TrimHistory>;
 
 struct Transaction {
   TransactionId id;             // chosen by the caller, never used twice
@@ -81,8 +112,8 @@ class Pool {
   virtual PoolId id() const = 0;
 
   // Applies a transaction. OK means: done and durable. An error means that nothing was changed (invalid-argument,
-  // not-found, already-exists, in-use, not-supported, no-space), but for io-error and corrupted, after which the pool
-  // is failed: whether it was applied is known when the pool has been opened again.
+  // not-found, already-exists, in-use, invalid-state, not-supported, no-space), but for io-error and corrupted, after
+  // which the pool is failed: whether it was applied is known when the pool has been opened again.
   virtual Task<Status> Apply(Transaction transaction) = 0;
   // Whether the transaction was applied; right for the last 1,024 at least. This is how a caller that wrote down what
   // it was about to do finds out after a crash whether it did it.
@@ -119,6 +150,22 @@ class Pool {
   // check itself fails.
   virtual Task<Result<CheckReport>> Check() = 0;
 
+  // What a volume takes. Costs what the volume maps, and what WouldFree costs for it. Beside other I/O, in pieces;
+  // counts everything acknowledged before it was asked, as Flush does. not-found.
+  virtual Task<Result<VolumeSpace>> Space(VolumeId volume) = 0;
+  // What each of these removals would free, in bytes, if it and no other was made: one answer each, all for the same
+  // moment. Costs, for a point, what was written over between its neighbours; for a volume, what is its own. not-found
+  // when something that is named is not there.
+  virtual Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<Removal> removals) = 0;
+
+  // The newest position at that time: what a window shows of it is what the volumes were then. Right within a second,
+  // after a crash too, wherever a window reaches; as far as the clock was. invalid-state: before the oldest window.
+  virtual Task<Result<SequenceNumber>> PositionAt(io::WallTime time);
+  // About when the position was the newest; likewise.
+  virtual Task<Result<io::WallTime>> TimeOf(SequenceNumber position);
+
+  // Answered at once. `live`, `mapped`, `history` and `reclaimable` are exact counts as of a position that Flush brings
+  // up to date; what deleting and releasing frees is taken off a little later, see PoolInfo::freeing.
   virtual PoolInfo Info() const = 0;
   virtual std::vector<VolumeInfo> Volumes() const = 0;  // ordered by id
   virtual std::vector<PointInfo> Points() const = 0;    // ordered by position

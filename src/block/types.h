@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/uuid.h"
+#include "io/clock.h"
 
 namespace lockstep::block {
 
@@ -31,12 +32,39 @@ struct Extent {
   bool operator==(const Extent&) const = default;
 };
 
+// How much of its past a volume keeps (block/pool.h, "History"); what is reached first counts. 0 sets no limit of that
+// kind, and both 0 keep nothing.
+struct HistoryWindow {
+  uint64_t seconds = 0;
+  uint64_t bytes = 0;
+  bool on() const { return seconds != 0 || bytes != 0; }
+  bool operator==(const HistoryWindow&) const = default;
+};
+
 struct VolumeInfo {
   VolumeId id;
   uint64_t size = 0;  // bytes, multiple of kBlockSize
-  // Bytes that the volume itself holds, not counting what it shares through a clone. An engine may count the newest
-  // writes late; Pool::Flush brings the figure up to date.
+  // Bytes of the volume's own versions (block/pool.h, "Space"): what was written to it since it was made or its content
+  // was set, as far as it shows it still. An engine may count the newest writes late; Pool::Flush brings the figure up
+  // to date.
   uint64_t used = 0;
+  HistoryWindow window = {};
+  // The first position that can be gone back to, and about when it was the newest; 0 and never: it has no window.
+  SequenceNumber history_from = 0;
+  io::WallTime history_since = {};
+};
+
+// Exact at one moment between the question and the answer. Bytes.
+struct VolumeSpace {
+  uint64_t mapped = 0;  // what it shows that is not a hole
+  uint64_t unique = 0;  // what deleting it, and nothing else, would free
+  uint64_t shared = 0;  // of what it shows, the part that something else holds too
+};
+
+// Volumes to be deleted and points to be released together.
+struct Removal {
+  std::vector<VolumeId> volumes;
+  std::vector<PointId> points;
 };
 
 struct PointInfo {
@@ -52,7 +80,14 @@ struct PoolInfo {
   uint64_t used = 0;           // size - free: live data, history, garbage that comes back, overhead
   SequenceNumber last = 0;     // newest position
   SequenceNumber durable = 0;  // newest position known to survive a power cut
-  uint64_t live = 0;           // bytes that volumes and points hold, as of the last fold
+  uint64_t live = 0;           // bytes of all versions that are held (block/pool.h, "Space")
+  uint64_t mapped = 0;         // of them volumes' own: the sum of VolumeInfo::used
+  uint64_t history = 0;        // of them no volume's own, live - mapped: what points and clones of points hold besides
+  // Bytes of the device that something occupies which is not held, or is the format's own; they come back by themselves
+  // when space is needed.
+  uint64_t reclaimable = 0;
+  // What was freed has not all been taken off yet: `live` and `history` still count some of it. Ends by itself.
+  bool freeing = false;
   uint64_t moved = 0;          // bytes that the engine has copied to bring space back, since the pool was opened
 };
 

@@ -142,7 +142,7 @@ Task<void> Control::Impl::ReadUsage(PoolId id) {
   const std::vector<block::VolumeInfo> volumes = pool->Volumes();
   co_await surroundings_.control_loop.Switch();
   pools_[id].info = info;
-  for (const block::VolumeInfo& volume : volumes) used_[volume.id] = volume.used;
+  for (const block::VolumeInfo& volume : volumes) used_[volume.id] = volume;
 }
 
 Task<void> Control::Impl::RefreshUsage() {

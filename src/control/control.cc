@@ -52,6 +52,10 @@ Task<Result<JobId>> Control::ScrubPool(PoolId pool, uint64_t bytes_per_second) {
   return impl_->ScrubPool(pool, bytes_per_second);
 }
 Task<Result<block::CheckReport>> Control::CheckPool(PoolId pool) { return impl_->CheckPool(pool); }
+Task<Result<block::VolumeSpace>> Control::SpaceOf(VolumeId volume) { return impl_->SpaceOf(volume); }
+Task<Result<std::map<PointId, uint64_t>>> Control::FreedByPoints(PoolId pool, std::vector<PointId> points) {
+  return impl_->FreedByPoints(pool, std::move(points));
+}
 Task<void> Control::RefreshUsage() { return impl_->RefreshUsage(); }
 
 std::vector<PoolView> Control::Pools() const {
@@ -75,6 +79,13 @@ Task<Status> Control::ResizeVolume(VolumeId volume, uint64_t size) { return impl
 Task<Status> Control::RenameVolume(VolumeId volume, std::string name) {
   return impl_->RenameVolume(volume, std::move(name));
 }
+Task<Status> Control::SetHistory(std::vector<VolumeId> volumes, block::HistoryWindow window) {
+  return impl_->SetHistory(std::move(volumes), window);
+}
+Task<Result<std::vector<VolumeId>>> Control::CloneVolumes(CloneVolumesRequest request) {
+  return impl_->CloneVolumes(std::move(request));
+}
+Task<Status> Control::RevertVolumes(RevertVolumesRequest request) { return impl_->RevertVolumes(std::move(request)); }
 std::vector<VolumeView> Control::Volumes() const {
   std::vector<VolumeView> views;
   for (const auto& [id, record] : impl_->directory().volumes()) views.push_back(impl_->ViewOf(record));

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,6 +74,10 @@ class Control {
   Task<Result<JobId>> ScrubPool(PoolId pool, uint64_t bytes_per_second);
   // Holds the pool's counts and references against each other (block::Pool::Check).
   Task<Result<block::CheckReport>> CheckPool(PoolId pool);
+  // What a volume takes (block::Pool::Space), and what releasing each of a pool's points, and no other, would free, in
+  // bytes; points that are released meanwhile may be missing. Counted when asked: may take a while.
+  Task<Result<block::VolumeSpace>> SpaceOf(VolumeId volume);
+  Task<Result<std::map<PointId, uint64_t>>> FreedByPoints(PoolId pool, std::vector<PointId> points);
   std::vector<PoolView> Pools() const;            // by name
   Result<PoolView> Pool(PoolId pool) const;       // not-found
   Result<PoolView> PoolByName(std::string_view name) const;
@@ -85,6 +90,16 @@ class Control {
   // Only grows. in-use: the target of a relationship.
   Task<Status> ResizeVolume(VolumeId volume, uint64_t size);
   Task<Status> RenameVolume(VolumeId volume, std::string name);
+  // Opens the volumes' windows, changes their limits, or closes them when there is none: all or none. Volumes of one
+  // pool only.
+  Task<Status> SetHistory(std::vector<VolumeId> volumes, block::HistoryWindow window);
+  // New volumes with what the sources were at one moment: all or none. invalid-state: not in the window of one of them.
+  // They are related to nothing, and have no window. already-exists: a name is taken.
+  Task<Result<std::vector<VolumeId>>> CloneVolumes(CloneVolumesRequest request);
+  // Gives the volumes the content that they had at one moment: all or none. What they are now is in the window then,
+  // and can be gone back to. invalid-state: not in the window of one of them. in-use: it is the target of a
+  // relationship, or clients are connected to it and `force` is false.
+  Task<Status> RevertVolumes(RevertVolumesRequest request);
   std::vector<VolumeView> Volumes() const;        // by name
   Result<VolumeView> Volume(VolumeId volume) const;
   Result<VolumeView> VolumeByName(std::string_view name) const;

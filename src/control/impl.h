@@ -53,6 +53,11 @@ class Control::Impl {
   Task<Result<PoolId>> AddPool(std::string name, std::string path);
   Task<Result<JobId>> ScrubPool(PoolId pool, uint64_t bytes_per_second);
   Task<Result<block::CheckReport>> CheckPool(PoolId pool);
+  Task<Result<block::VolumeSpace>> SpaceOf(VolumeId volume);
+  Task<Status> SetHistory(std::vector<VolumeId> volumes, block::HistoryWindow window);
+  Task<Result<std::vector<VolumeId>>> CloneVolumes(CloneVolumesRequest request);
+  Task<Status> RevertVolumes(RevertVolumesRequest request);
+  Task<Result<std::map<PointId, uint64_t>>> FreedByPoints(PoolId pool, std::vector<PointId> points);
   Task<void> RefreshUsage();
   PoolView ViewOf(const catalog::PoolRecord& record) const;
 
@@ -126,6 +131,12 @@ class Control::Impl {
   }
   Task<void> ReadUsage(PoolId pool);
 
+  // ---- history.cc
+  // All of one pool, which is usable, and there.
+  Result<PoolId> PoolOf(const std::vector<VolumeId>& volumes) const;
+  // 0: now. REQUIRES the mutex.
+  Task<Result<block::SequenceNumber>> PositionOf(PoolId pool, Moment moment);
+
   // ---- startup.cc
   Task<void> OpenOne(catalog::PoolRecord record);
   Task<Status> SettleIntents(std::vector<catalog::Intent> intents);
@@ -175,7 +186,7 @@ class Control::Impl {
   std::unique_ptr<catalog::Catalog> catalog_;
   Directory directory_;
   std::map<PoolId, OpenPool> pools_;
-  std::map<VolumeId, uint64_t> used_;  // bytes, as last read
+  std::map<VolumeId, block::VolumeInfo> used_;  // as last read
   io::AsyncMutex changes_;
   bool stopping_ = false;
   Status failed_;  // why nothing can be changed any more: the catalog's state is not known

@@ -9,7 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "block/types.h"
 #include "catalog/model.h"
+#include "io/clock.h"
 #include "replication/settings.h"
 
 namespace lockstep::control {
@@ -29,6 +31,26 @@ struct CreatePoolRequest {
   std::string name{};
   std::string path{};   // of a block device or a file
   uint64_t size = 0;  // bytes to make the file with; 0: the path exists, all of it is taken
+};
+
+// A moment of the past, or now when nothing is said; of the three at most one.
+struct Moment {
+  std::optional<block::SequenceNumber> position{};
+  std::optional<io::WallTime> time{};
+  std::optional<uint64_t> seconds_ago{};
+  bool now() const { return !position && !time && !seconds_ago; }
+};
+
+struct CloneVolumesRequest {
+  std::vector<VolumeId> sources{};
+  std::vector<std::string> names{};  // of the clones, one for each source
+  Moment moment{};                   // of all of them
+};
+
+struct RevertVolumesRequest {
+  std::vector<VolumeId> volumes{};
+  Moment moment{};
+  bool force = false;  // even while clients are connected
 };
 
 struct CreateVolumesRequest {

@@ -22,6 +22,9 @@ struct PoolView {
 struct VolumeView {
   catalog::VolumeRecord record{};
   uint64_t used = 0;             // bytes, as last read from the engine
+  block::HistoryWindow window{};  // likewise, with the next two: see block::VolumeInfo
+  block::SequenceNumber history_from = 0;
+  io::WallTime history_since{};
   std::optional<catalog::RelationshipId> target_of{};
   std::vector<catalog::RelationshipId> source_of{};
   std::vector<catalog::GroupId> groups{};

@@ -207,8 +207,12 @@ PoolView Control::Impl::ViewOf(const catalog::PoolRecord& record) const {
 VolumeView Control::Impl::ViewOf(const VolumeRecord& record) const {
   VolumeView view;
   view.record = record;
-  const auto used = used_.find(record.id);
-  view.used = used == used_.end() ? 0 : used->second;
+  if (const auto found = used_.find(record.id); found != used_.end()) {
+    view.used = found->second.used;
+    view.window = found->second.window;
+    view.history_from = found->second.history_from;
+    view.history_since = found->second.history_since;
+  }
   if (const catalog::RelationshipRecord* pair = directory_.TargetOf(record.id)) {
     view.target_of = pair->id;
     view.host_accessible = replication::HostAccess(pair->sync_type, pair->state);

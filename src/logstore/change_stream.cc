@@ -209,6 +209,8 @@ struct ConcernsOneOf {
     return std::any_of(c.volumes.begin(), c.volumes.end(), [&](block::VolumeId v) { return volumes.contains(v); });
   }
   bool operator()(const block::ReleasePoint&) const { return false; }
+  bool operator()(const block::SetHistory&) const { return false; }
+  bool operator()(const block::TrimHistory&) const { return false; }
   template <typename C>
   bool operator()(const C& c) const {
     return volumes.contains(c.volume);
@@ -218,8 +220,9 @@ struct ConcernsOneOf {
 
 Status LogChangeStream::CollectStructure(std::span<const std::byte> payload, SequenceNumber sequence,
                                          std::vector<block::StreamEvent>& events) const {
-  LS_ASSIGN_OR_RETURN(const block::Transaction transaction,
+  LS_ASSIGN_OR_RETURN(const LoggedTransaction logged,
                       DecodeTransaction({reinterpret_cast<const char*>(payload.data()), payload.size()}));
+  const block::Transaction& transaction = logged.transaction;
   block::StreamStructure structure{sequence, transaction.id, {}};
   for (const block::Change& change : transaction.changes)
     if (std::visit(ConcernsOneOf{volumes_}, change)) structure.changes.push_back(change);

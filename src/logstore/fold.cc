@@ -23,15 +23,16 @@ class Folder {
       LS_RETURN_IF_ERROR(index_.LookupAll(group, records));
       for (size_t j = 0; j < group.size(); ++j) FoldChunk(group[j], records[j]);
     }
+    const SweepPlan sweep{plan_.sweep, plan_.layers, overlay_.layers(), plan_.superblock, plan_.sweep_limit};
+    LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(sweep, index_, batch_, {result_.segments, result_.used_blocks}));
     for (const auto& [layer, delta] : result_.used_blocks)
       batch_.PutUsedBlocks(layer,
                            static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
-    LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(plan_.sweep, plan_.layers, plan_.superblock, plan_.sweep_limit,
-                                                  index_, batch_, result_.segments));
     for (const HoleRecord& hole : overlay_.holes()) batch_.PutHole(hole);
     for (const uint32_t segment : plan_.freed) batch_.DropSegment(segment);
     for (const uint32_t segment : plan_.closed) result_.segments[segment];
     PutSegments(*plan_.segments, result_.segments, batch_);
+    LS_RETURN_IF_ERROR(PutMarks());
     batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number,
                          plan_.segments->log_start(), plan_.places);
     LS_RETURN_IF_ERROR(index_.Write(batch_));
@@ -40,6 +41,14 @@ class Folder {
   }
 
  private:
+  Status PutMarks() {
+    for (const TimeMark& mark : plan_.marks) batch_.PutMark(mark);
+    // The one at or before the oldest position that is kept still says when that was.
+    LS_ASSIGN_OR_RETURN(const auto needed, index_.MarkAt(plan_.oldest_history));
+    LS_ASSIGN_OR_RETURN(const auto first, index_.MarkAfter({-1}));
+    if (needed && first->time < needed->time) batch_.DropMarksBefore(needed->time);
+    return {};
+  }
   // The overlay's own chunks, and under its hole ranges every chunk that holds something the hole has to hide: of the
   // layer itself, and of its ancestors, whose blocks would otherwise show through.
   Result<std::vector<ChunkKey>> AffectedChunks() {
@@ -71,10 +80,12 @@ class Folder {
       Version& current = record[slot];
       used -= current.is_data();
       for (const Version& v : versions_) {
-        if (current.exists() && layer.Retains(current.birth, v.birth))
+        if (current.exists() && layer.Retains(current.birth, v.birth)) {
           batch_.PutHistory(key.layer, key.chunk * kChunkBlocks + slot, current, v.birth);
-        else if (current.is_data() && !(LS_PLANTED(9) && !v.is_data()))
+          if (current.is_data() && layer.keeps() && v.birth > layer.keep_from) ++result_.kept[key.layer];
+        } else if (current.is_data() && !(LS_PLANTED(9) && !v.is_data())) {
           --result_.segments[plan_.superblock.segment_of(current.location)].blocks;
+        }
         // With no parent below, "nothing" says the same as a hole and takes no space.
         current = v.is_data() || layer.parent != kNoLayer ? v : Version();
         if (v.is_data()) {

@@ -28,11 +28,14 @@ struct FoldPlan {
   std::vector<LogPosition> places;         // Checkpoint::places
   std::vector<uint32_t> closed;            // segments, since the last fold
   std::set<uint32_t> freed;                // the same
+  std::vector<TimeMark> marks;             // of entries before `position`
+  io::WallTime oldest_history;             // marks that end before it are forgotten
 };
 
 struct FoldResult {
   std::unordered_map<LayerId, int64_t> used_blocks;  // change of each layer's count
   LiveChanges segments;                              // change of each segment's count
+  std::unordered_map<LayerId, uint64_t> kept;        // blocks that died in a window and stay for it
   SweepWork unfinished;
   std::vector<ChunkKey> changed;  // records of the index
 };

@@ -21,7 +21,8 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr char kCurrent = 'c', kHistory = 'h', kDeath = 'd', kUsed = 'u', kSegment = 's', kHoles = 'o', kFound = 'r';
+constexpr char kCurrent = 'c', kHistory = 'h', kDeath = 'd', kUsed = 'u', kSegment = 's', kTime = 't', kHoles = 'o',
+               kFound = 'r';
 // and "m...": the checkpoint
 const rocksdb::Slice kRebuildingKey = "mrebuilding", kHolesFromKey = "mholes";
 const rocksdb::Slice kPositionKey = "mposition", kStructureKey = "mstructure";
@@ -87,6 +88,12 @@ std::string FoundKey(const FoundRecord& found) {
 std::string LayerEnd(char table, LayerId layer) {
   std::string k(1, layer == UINT32_MAX ? static_cast<char>(table + 1) : table);
   AppendBig(k, uint64_t{layer} + 1, 4);
+  return k;
+}
+
+std::string TimeKey(io::WallTime time) {
+  std::string k(1, kTime);
+  AppendBig(k, static_cast<uint64_t>(std::max<int64_t>(0, time.us)), 8);
   return k;
 }
 
@@ -167,15 +174,23 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
 struct Index::Rep {
   io::Background* background = nullptr;
   std::unique_ptr<rocksdb::Env> env;
-  std::unique_ptr<rocksdb::DB> db;
+  std::unique_ptr<rocksdb::DB> owned;  // not that of a frozen view
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Snapshot* snapshot = nullptr;
 
   ~Rep() {
-    db.reset();
+    if (snapshot) db->ReleaseSnapshot(snapshot);
+    owned.reset();
     Settle();
   }
   // What a call has started in the background is over, where that has to happen in the same order every time.
   void Settle() const {
     if (background != nullptr) background->Settle();
+  }
+  rocksdb::ReadOptions Reading() const {
+    rocksdb::ReadOptions read;
+    read.snapshot = snapshot;
+    return read;
   }
 };
 struct Index::Batch::Rep {
@@ -203,7 +218,15 @@ Result<std::unique_ptr<Index>> Index::Open(io::FileSystem& files, const std::str
   const auto s = rocksdb::DB::Open(DbOptions(rep->env.get(), options, log), directory, &db);
   rep->Settle();
   if (!s.ok()) return ToStatus(s).WithContext("cannot open the index in " + directory);
-  rep->db.reset(db);
+  rep->owned.reset(db);
+  rep->db = db;
+  return std::unique_ptr<Index>(new Index(std::move(rep)));
+}
+
+std::unique_ptr<Index> Index::Freeze() const {
+  auto rep = std::make_unique<Rep>();
+  rep->db = rep_->db;
+  rep->snapshot = rep->db->GetSnapshot();
   return std::unique_ptr<Index>(new Index(std::move(rep)));
 }
 
@@ -216,7 +239,7 @@ Status Index::Destroy(io::FileSystem& files, const std::string& directory) {
 }
 
 Status Index::LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) const {
-  rocksdb::ReadOptions read;
+  rocksdb::ReadOptions read = rep_->Reading();
   read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   rocksdb::PinnableSlice record;
   const auto s = rep_->db->Get(read, rep_->db->DefaultColumnFamily(), CurrentKey(key.layer, key.chunk), &record);
@@ -225,7 +248,7 @@ Status Index::LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) co
 }
 
 Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
-  rocksdb::ReadOptions read;
+  rocksdb::ReadOptions read = rep_->Reading();
   read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   ChunkVersions current;
   LS_RETURN_IF_ERROR(LookupRecord(key, tier, current));
@@ -267,7 +290,7 @@ Status Index::LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVers
   std::vector<rocksdb::Slice> slices(names.begin(), names.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
-  rep_->db->MultiGet(rocksdb::ReadOptions(), rep_->db->DefaultColumnFamily(), keys.size(), slices.data(), values.data(),
+  rep_->db->MultiGet(rep_->Reading(), rep_->db->DefaultColumnFamily(), keys.size(), slices.data(), values.data(),
                      statuses.data());
   to.resize(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -279,7 +302,7 @@ Status Index::LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVers
 
 Result<std::vector<uint64_t>> Index::Chunks(LayerId layer, uint64_t first, uint64_t last, size_t limit) const {
   std::vector<uint64_t> current, history, merged;
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
+  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
   const std::string end = CurrentKey(layer, last);
   for (it->Seek(CurrentKey(layer, first)); it->Valid() && current.size() < limit; it->Next()) {
     if (View(it->key()) > end) break;
@@ -300,7 +323,7 @@ Result<std::vector<uint64_t>> Index::Chunks(LayerId layer, uint64_t first, uint6
 
 Result<std::vector<std::pair<LayerId, uint64_t>>> Index::UsedBlocks() const {
   std::vector<std::pair<LayerId, uint64_t>> used;
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
+  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
   for (it->Seek(rocksdb::Slice(&kUsed, 1)); it->Valid() && it->key().size() == 5 && it->key()[0] == kUsed; it->Next())
     used.emplace_back(static_cast<LayerId>(ReadBig(View(it->key()).substr(1))),
                       Decoder(View(it->value())).Little<uint64_t>());
@@ -315,8 +338,9 @@ Status DamagedHistory() {
 // Calls visit(key, value) for the keys from `first` on, as long as they are at most `last` and it answers true or an
 // error.
 template <typename Visit>
-Status ForEachKey(rocksdb::DB& db, const std::string& first, const std::string& last, Visit visit) {
-  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(rocksdb::ReadOptions()));
+Status ForEachKey(rocksdb::DB& db, const rocksdb::ReadOptions& read, const std::string& first, const std::string& last,
+                  Visit visit) {
+  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(read));
   for (it->Seek(first); it->Valid() && View(it->key()) <= last; it->Next()) {
     LS_ASSIGN_OR_RETURN(const bool go_on, visit(View(it->key()), View(it->value())));
     if (!go_on) break;
@@ -333,7 +357,7 @@ LayerId LastLayer(LayerId layer) {
 
 Result<std::optional<HistoryRecord>> Index::FindHistory(LayerId layer, uint64_t block, SequenceNumber birth) const {
   std::string value;
-  const auto s = rep_->db->Get(rocksdb::ReadOptions(), HistoryKey(layer, block, birth), &value);
+  const auto s = rep_->db->Get(rep_->Reading(), HistoryKey(layer, block, birth), &value);
   if (s.IsNotFound()) return std::optional<HistoryRecord>();
   if (!s.ok()) return ToStatus(s);
   HistoryRecord record{layer, block, {}, 0};
@@ -344,7 +368,7 @@ Result<std::optional<HistoryRecord>> Index::FindHistory(LayerId layer, uint64_t 
 Result<std::vector<HistoryRecord>> Index::HistoryByDeath(const DeathSpan& span, size_t limit) const {
   std::vector<HistoryRecord> found;
   if (span.death > span.upto) return found;
-  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, DeathKey(span.layer, span.death, span.block, span.birth),
+  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, rep_->Reading(), DeathKey(span.layer, span.death, span.block, span.birth),
                                 DeathKey(span.layer, span.upto, (uint64_t{1} << 48) - 1, UINT64_MAX),
                                 [&](std::string_view key, std::string_view) -> Result<bool> {
                                   if (key.size() != kDeathKeySize) return DamagedHistory();
@@ -362,7 +386,8 @@ Result<std::vector<HistoryRecord>> Index::HistoryByDeath(const DeathSpan& span, 
 }
 
 Status Index::VisitCurrent(LayerId layer, const Visit& visit) const {
-  return ForEachKey(*rep_->db, CurrentKey(FirstLayer(layer), 0), CurrentKey(LastLayer(layer), (uint64_t{1} << 48) - 1),
+  return ForEachKey(*rep_->db, rep_->Reading(), CurrentKey(FirstLayer(layer), 0),
+                    CurrentKey(LastLayer(layer), (uint64_t{1} << 48) - 1),
                     [&](std::string_view key, std::string_view value) -> Result<bool> {
                       ChunkVersions versions;
                       LS_RETURN_IF_ERROR(DecodeMapRecord(value, versions));
@@ -374,21 +399,21 @@ Status Index::VisitCurrent(LayerId layer, const Visit& visit) const {
                     });
 }
 
-Status Index::VisitHistory(LayerId layer, const Visit& visit) const {
-  return ForEachKey(*rep_->db, HistoryKey(FirstLayer(layer), 0, 0),
+Status Index::VisitHistory(LayerId layer, const VisitRecord& visit) const {
+  return ForEachKey(*rep_->db, rep_->Reading(), HistoryKey(FirstLayer(layer), 0, 0),
                     HistoryKey(LastLayer(layer), (uint64_t{1} << 48) - 1, UINT64_MAX),
                     [&](std::string_view key, std::string_view value) -> Result<bool> {
-                      HistoryRecord r;
-                      if (key.size() != kHistoryKeySize || !DecodeHistory(value, ReadBig(key.substr(11)), r))
-                        return DamagedHistory();
+                      if (key.size() != kHistoryKeySize) return DamagedHistory();
                       const auto owner = static_cast<LayerId>(ReadBig(key.substr(1, 4)));
-                      return visit(owner, ReadBig(key.substr(5, 6)), r.version);
+                      HistoryRecord r{owner, ReadBig(key.substr(5, 6)), {}, 0};
+                      if (!DecodeHistory(value, ReadBig(key.substr(11)), r)) return DamagedHistory();
+                      return visit(r);
                     });
 }
 
 Result<std::vector<SegmentCount>> Index::Segments() const {
   std::vector<SegmentCount> counts;
-  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, SegmentKey(0), SegmentKey(UINT32_MAX),
+  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, rep_->Reading(), SegmentKey(0), SegmentKey(UINT32_MAX),
                                 [&](std::string_view key, std::string_view value) -> Result<bool> {
                                   Decoder d(value);
                                   SegmentCount c;
@@ -403,14 +428,60 @@ Result<std::vector<SegmentCount>> Index::Segments() const {
   return counts;
 }
 
+namespace {
+Result<std::optional<TimeMark>> MarkUnder(const rocksdb::Iterator& it) {
+  if (!it.status().ok()) return ToStatus(it.status());
+  if (!it.Valid() || it.key().size() != 9 || it.key()[0] != kTime) return std::optional<TimeMark>();
+  TimeMark mark{{static_cast<int64_t>(ReadBig(View(it.key()).substr(1)))}, 0};
+  Decoder d(View(it.value()));
+  mark.at = d.Little<uint64_t>();
+  if (!d.ok()) return Corrupted("a time mark of the index is damaged");
+  return std::optional(mark);
+}
+}  // namespace
+
+Result<std::optional<TimeMark>> Index::MarkAt(io::WallTime time) const {
+  const std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
+  it->SeekForPrev(TimeKey(time));
+  return MarkUnder(*it);
+}
+
+Result<std::optional<TimeMark>> Index::MarkAfter(io::WallTime time) const {
+  const std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
+  it->Seek(TimeKey({time.us + 1}));
+  return MarkUnder(*it);
+}
+
+Result<std::optional<TimeMark>> Index::MarkOf(SequenceNumber at) const {
+  // Both grow together, so halving the time finds the position.
+  LS_ASSIGN_OR_RETURN(const auto first, MarkAfter({-1}));
+  if (!first || first->at > at) return std::optional<TimeMark>();
+  LS_ASSIGN_OR_RETURN(const auto last, MarkAt({INT64_MAX}));
+  TimeMark found = *first;
+  int64_t end = last->time.us + 1;  // the answer lies before
+  while (found.time.us + 1 < end) {
+    const int64_t middle = found.time.us + (end - found.time.us) / 2;
+    LS_ASSIGN_OR_RETURN(const auto mark, MarkAt({middle}));
+    if (mark->at > at) {
+      end = mark->time.us;
+    } else {
+      found = *mark;
+      LS_ASSIGN_OR_RETURN(const auto next, MarkAfter(mark->time));
+      if (!next || next->at > at) break;
+      found = *next;
+    }
+  }
+  return std::optional(found);
+}
+
 Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   std::string position, structure;
-  auto s = rep_->db->Get(rocksdb::ReadOptions(), kRebuildingKey, &position);
+  auto s = rep_->db->Get(rep_->Reading(), kRebuildingKey, &position);
   if (s.ok()) return Corrupted("the index was being rebuilt when the program ended");
   if (!s.IsNotFound()) return ToStatus(s);
-  s = rep_->db->Get(rocksdb::ReadOptions(), kPositionKey, &position);
+  s = rep_->db->Get(rep_->Reading(), kPositionKey, &position);
   if (s.IsNotFound()) return std::optional<Checkpoint>();
-  if (s.ok()) s = rep_->db->Get(rocksdb::ReadOptions(), kStructureKey, &structure);
+  if (s.ok()) s = rep_->db->Get(rep_->Reading(), kStructureKey, &structure);
   if (!s.ok()) return ToStatus(s);
   Decoder d(position);
   Checkpoint c;
@@ -462,6 +533,14 @@ void Index::Batch::PutUsedBlocks(LayerId layer, uint64_t blocks) {
   std::string value;
   Encoder(value).Little(blocks);
   rep_->batch.Put(UsedKey(layer), value);
+}
+void Index::Batch::PutMark(const TimeMark& mark) {
+  std::string value;
+  Encoder(value).Little(mark.at);
+  rep_->batch.Put(TimeKey(mark.time), value);
+}
+void Index::Batch::DropMarksBefore(io::WallTime time) {
+  rep_->ranges.emplace_back(TimeKey({0}), TimeKey(time));
 }
 void Index::Batch::DropLayer(LayerId layer) {
   rep_->batch.Delete(UsedKey(layer));
@@ -517,7 +596,7 @@ void Index::Batch::EndRebuild() {
 Result<std::vector<HoleRecord>> Index::Holes(SequenceNumber from, size_t limit) const {
   std::vector<HoleRecord> holes;
   LS_RETURN_IF_ERROR(
-      ForEachKey(*rep_->db, HoleKey(from), HoleKey(UINT64_MAX), [&](std::string_view key, std::string_view value) {
+      ForEachKey(*rep_->db, rep_->Reading(), HoleKey(from), HoleKey(UINT64_MAX), [&](std::string_view key, std::string_view value) {
         Decoder d(value);
         HoleRecord h;
         h.birth = ReadBig(key.substr(1));
@@ -544,7 +623,7 @@ Result<std::vector<FoundRecord>> Index::Found(const FoundRecord* after, size_t l
   std::string first(1, kFound);
   if (after) first = FoundKey(*after) + '\0';
   LS_RETURN_IF_ERROR(ForEachKey(
-      *rep_->db, first, std::string(1, kFound) + std::string(kFoundKeySize, '\xff'),
+      *rep_->db, rep_->Reading(), first, std::string(1, kFound) + std::string(kFoundKeySize, '\xff'),
       [&](std::string_view key, std::string_view value) {
         Decoder d(value);
         FoundRecord f;

@@ -11,6 +11,7 @@
 //   segment: segment                -> number of live blocks, newest birth among them, SegmentTable::written
 //   holes:   birth                  -> layer, block, count: the log's holes, as long as a rebuilding needs them
 //   found:   birth, layer, block, location -> only while the index is rebuilt (rebuild.h)
+//   time:    wall time              -> a position: entries behind it were written then or later
 //
 // Reads may run on several threads at once, and beside one writer.
 #pragma once
@@ -25,6 +26,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "io/background.h"
+#include "io/clock.h"
 #include "io/files.h"
 #include "logstore/map_record.h"
 #include "logstore/structure.h"
@@ -87,6 +89,13 @@ struct FoundRecord {
   uint64_t rank = 0;          // of copies that match their checksum, that with the highest is where the block lived
 };
 
+// Entries behind `at` were written at `time` or later, those up to it not later.
+struct TimeMark {
+  io::WallTime time;
+  SequenceNumber at = 0;
+  bool operator==(const TimeMark&) const = default;
+};
+
 class Index {
  public:
   // Opens or makes the index in `directory`. Blocking. corrupted: it must be rebuilt (Destroy, then replay the whole
@@ -96,6 +105,8 @@ class Index {
   // Removes all files of an index that is not open. Blocking.
   static Status Destroy(io::FileSystem& files, const std::string& directory);
   ~Index();
+  // The index as it is now, to be read while the other goes on. Does not block. The other outlives it.
+  std::unique_ptr<Index> Freeze() const;
 
   // What a reader may wait for.
   enum class Tier { kMemory, kDisk };
@@ -118,9 +129,15 @@ class Index {
   // Visits everything that the layer holds, or that all do (kNoLayer), until `visit` answers false. Blocking.
   using Visit = std::function<bool(LayerId layer, uint64_t block, const Version& version)>;
   Status VisitCurrent(LayerId layer, const Visit& visit) const;
-  Status VisitHistory(LayerId layer, const Visit& visit) const;
+  using VisitRecord = std::function<bool(const HistoryRecord& record)>;
+  Status VisitHistory(LayerId layer, const VisitRecord& visit) const;
   // Live blocks of segments that are not free, as folds and moves have counted them. Blocking.
   Result<std::vector<SegmentCount>> Segments() const;
+  // The last time mark not after `time`, and the first after it. Blocking.
+  Result<std::optional<TimeMark>> MarkAt(io::WallTime time) const;
+  Result<std::optional<TimeMark>> MarkAfter(io::WallTime time) const;
+  // The last whose position is not behind `at`. Blocking.
+  Result<std::optional<TimeMark>> MarkOf(SequenceNumber at) const;
   // nullopt for a new index. corrupted: also one whose rebuilding was not finished.
   Result<std::optional<Checkpoint>> LoadCheckpoint() const;
   // The log's holes from this birth on, ascending, at most `limit`. Blocking.
@@ -158,6 +175,8 @@ class Index {
     // Between these two the index is none yet.
     void BeginRebuild();
     void EndRebuild();
+    void PutMark(const TimeMark& mark);
+    void DropMarksBefore(io::WallTime time);
     // `structure` may be empty: the one written before still holds.
     void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
                        uint64_t number, SequenceNumber log_start, const std::vector<LogPosition>& places);

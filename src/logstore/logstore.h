@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "block/pool.h"
 #include "io/background.h"
+#include "io/clock.h"
 #include "io/disk.h"
 #include "io/files.h"
 #include "io/loop.h"
@@ -24,6 +25,7 @@ struct Seams {
   io::FileSystem& files;
   io::Random& random;
   Log& log;
+  const io::Clock& clock;
   io::Background* background = nullptr;  // for the index; null: it starts threads of its own
 };
 

@@ -12,7 +12,10 @@ constexpr uint64_t kSmallHoleChunks = 64;
 
 void Overlay::Put(const Layer& layer, ChunkVersions& slots, uint64_t block, const Version& version) {
   Version& slot = slots[block % kChunkBlocks];
-  if (slot.exists() && layer.Retains(slot.birth, version.birth)) older_[{layer.id, block}].push_back(slot);
+  if (slot.exists() && layer.Retains(slot.birth, version.birth)) {
+    older_[{layer.id, block}].push_back(slot);
+    ++older_count_;
+  }
   slot = version;
 }
 

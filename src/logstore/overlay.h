@@ -38,8 +38,8 @@ class Overlay {
   const std::vector<HoleRecord>& holes() const { return holes_; }
 
   bool empty() const { return chunks_.empty() && ranges_.empty(); }
-  // A measure of its size: chunks touched, and hole ranges weighed by what scanning them costs.
-  size_t weight() const { return chunks_.size() + older_.size() + holes_.size() / 2 + 256 * range_count_; }
+  // A measure of its size: chunks touched, old versions, holes, and hole ranges weighed by what scanning them costs.
+  size_t weight() const { return chunks_.size() + older_count_ + holes_.size() / 2 + 256 * range_count_; }
 
   // Layers that anything in here belongs to.
   const std::unordered_set<LayerId>& layers() const { return layers_; }
@@ -68,7 +68,7 @@ class Overlay {
   ChunkTable chunks_;
   std::unordered_map<BlockKey, std::vector<Version>, BlockKeyHash> older_;  // oldest first
   std::unordered_map<LayerId, std::vector<HoleRange>> ranges_;
-  size_t range_count_ = 0;
+  size_t range_count_ = 0, older_count_ = 0;
   std::vector<HoleRecord> holes_;
   std::unordered_set<LayerId> layers_;
 };

@@ -63,6 +63,9 @@ LogPool::~LogPool() = default;
 
 Task<void> LogPool::Close() {
   closing_ = true;
+  co_await history_.Stop();
+  CancelSweep();
+  if (sweeping_) co_await SuspendWith([this](auto resume) { swept_ = std::move(resume); });
   co_await cleaner_->Stop();
   // The last fold, if one runs, is over when this has had its turn.
   { const auto turn = co_await fold_turn_.Lock(); }
@@ -115,12 +118,17 @@ Task<Status> LogPool::Apply(block::Transaction transaction) {
   const auto turn = co_await structure_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(writer_.failure());
   LS_CO_RETURN_IF_ERROR(map_failure_);
-  LS_CO_RETURN_IF_ERROR(structure_.Validate(transaction));
+  LS_CO_RETURN_IF_ERROR(structure_.Validate(transaction, writer_.last()));
   co_return co_await AppendTransaction(transaction);
 }
 
 Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
-  const std::string payload = EncodeTransaction(transaction);
+  // Told from the first window on.
+  const auto opens = [](const block::Change& c) { return std::holds_alternative<block::SetHistory>(c); };
+  const bool timed = !structure_.windows().empty() || std::any_of(transaction.changes.begin(),
+                                                                  transaction.changes.end(), opens);
+  const io::WallTime now = timed ? history_.Now() : io::WallTime();
+  const std::string payload = EncodeTransaction({transaction, now});
   const size_t padded = (payload.size() + kBlockSize - 1) / kBlockSize * kBlockSize;
   const uint32_t blocks = static_cast<uint32_t>(padded / kBlockSize);
   if (blocks > writer_.max_transaction_blocks())
@@ -147,16 +155,20 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
     };
     writer_.Append(append);
     // From here on requests see the new structure: they get later sequence numbers than the transaction.
-    structure_.Apply(transaction, append.sequence);
+    structure_.Apply(transaction, append.sequence, now);
+    if (timed) history_.Learn({now, append.sequence});
     drop_generation_ = reads_->NewGeneration();
   });
+  SweepSoon();
+  history_.Watch();
   // Resumed in the middle of a batch's completions: let the others be recorded first.
   const Status appended = append.status;
   const LogPosition batch = append.batch;
   co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
   LS_CO_RETURN_IF_ERROR(appended);
   for (const block::Change& change : transaction.changes)
-    if (const auto* take = std::get_if<block::TakePoint>(&change)) structure_.SetLogPosition(take->point, batch);
+    if (const auto* take = std::get_if<block::TakePoint>(&change); take && take->at == 0)
+      structure_.SetLogPosition(take->point, batch);
   co_return co_await SyncNow();
 }
 
@@ -193,7 +205,8 @@ void LogPool::Record(const Entry& entry, SequenceNumber sequence, uint64_t locat
 }
 
 block::VolumeInfo LogPool::InfoOf(const VolumeRecord& volume) const {
-  return {volume.id, volume.size, structure_.layer(volume.top).used_blocks * kBlockSize};
+  return {volume.id,     volume.size,         structure_.layer(volume.top).used_blocks * kBlockSize,
+          volume.window, volume.history_from, volume.history_since};
 }
 
 block::PoolInfo LogPool::Info() const {
@@ -206,6 +219,12 @@ block::PoolInfo LogPool::Info() const {
   info.free = (capacity > taken ? capacity - taken : 0) * kBlockSize;
   info.used = info.size - info.free;
   info.live = segments_.live_blocks() * kBlockSize;
+  info.mapped = structure_.top_blocks() * kBlockSize;
+  info.history = info.live - std::min(info.live, info.mapped);
+  // What was written since the last fold lies there as well, and lives.
+  const uint64_t dead = segments_.closed_dead_blocks();
+  info.reclaimable = (dead > unfolded_blocks_ ? dead - unfolded_blocks_ : 0) * kBlockSize;
+  info.freeing = !structure_.to_sweep().empty();
   info.moved = cleaner_->moved_blocks() * kBlockSize;
   info.last = writer_.last();
   info.durable = writer_.durable();

@@ -17,6 +17,7 @@
 #include "logstore/block_map.h"
 #include "logstore/change_stream.h"
 #include "logstore/cleaner.h"
+#include "logstore/history.h"
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
 #include "logstore/logstore.h"
@@ -55,6 +56,10 @@ class LogPool final : public block::Pool {
   Task<Status> Flush() override;
   Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
   Task<Result<CheckReport>> Check() override;
+  Task<Result<SequenceNumber>> PositionAt(io::WallTime time) override { return history_.PositionAt(time); }
+  Task<Result<io::WallTime>> TimeOf(SequenceNumber position) override { return history_.TimeOf(position); }
+  Task<Result<block::VolumeSpace>> Space(block::VolumeId volume) override;
+  Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<block::Removal> removals) override;
   block::PoolInfo Info() const override;
   std::vector<block::VolumeInfo> Volumes() const override;
   std::vector<block::PointInfo> Points() const override;
@@ -68,6 +73,7 @@ class LogPool final : public block::Pool {
   SegmentTable& segments() { return segments_; }
   Cleaner& cleaner() { return *cleaner_; }
   ChangeStreams& changes() { return changes_; }
+  HistoryKeeper& history() { return history_; }
   const Superblock& superblock() const { return superblock_; }
   io::Disk& disk() { return *disk_; }
   ReadPath& reads() { return *reads_; }
@@ -75,6 +81,9 @@ class LogPool final : public block::Pool {
   BadBlocks& bad_blocks() { return bad_blocks_; }
   // No fold and no move while what it answers lives: the index and the counts of segments stay as they are.
   auto HoldFolds() { return fold_turn_.Lock(); }
+  // Folds until the index holds everything that had completed when it was called, and stands at the same transaction
+  // as the structure; so it stays while what it answers lives.
+  Task<Result<io::AsyncMutex::Guard>> FoldAll();
   const Seams& seams() const { return seams_; }
   // The map in the index knows of everything before this entry.
   SequenceNumber folded() const { return folded_; }
@@ -110,6 +119,7 @@ class LogPool final : public block::Pool {
   Task<Status> LeaveSuspects();
   Task<Status> Replay(LogPosition from);
   Status ReplayBatch(const LogBatch& batch);
+  Status ReplayTransaction(const LoggedTransaction& logged, SequenceNumber sequence, const LogPosition& begin);
   Status CheckReplayed(const Entry& entry) const;
 
   void MaybeFold();
@@ -124,6 +134,10 @@ class LogPool final : public block::Pool {
   Task<Status> WriteAnchor(const FoldPlan& plan, SequenceNumber written, std::vector<SegmentUse> used);
   // On an executor: the structure and the holes as of the last fold; forgets holes that nobody can need any more.
   Status DescribeFold(Anchor& anchor);
+  // What there is to sweep is swept, after a moment, whether anything is written or not.
+  void SweepSoon();
+  void CancelSweep();
+  Task<void> SweepAll();
   void WarnOfSpace();
   using BlockRanges = std::vector<std::pair<uint64_t, uint64_t>>;  // first block, count
   // Blocks of the layer that entries in (after, until] may have changed: from the log, at the cost of what changed; or
@@ -152,12 +166,14 @@ class LogPool final : public block::Pool {
   AnchorStore anchors_;
   SequenceNumber holes_from_ = 1;  // Anchor::holes_from
   std::set<uint32_t> suspects_;  // while rebuilding: Finder::suspects
+  HistoryKeeper history_{*this};
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
   io::AsyncMutex fold_turn_;                // folds and moves, one at a time
   io::AsyncMutex copy_turn_;                // CopyUp, one at a time
   uint64_t drop_generation_ = 0;            // reads that began before it may still need layers that have died
   uint64_t structure_folded_ = UINT64_MAX;  // Structure::version() in the index
+  uint64_t transactions_folded_ = 0;        // Structure::transactions() when the last fold began
   bool replaying_ = false;
   LogPosition replay_position_;  // while replaying: behind the last replayed batch
   uint64_t blocks_since_checkpoint_ = 0;
@@ -167,6 +183,9 @@ class LogPool final : public block::Pool {
   uint64_t fold_number_ = 0, checkpoint_number_ = 0;  // of the last fold, and of the last that was made durable
   bool background_fold_ = false;  // one is on its way or waits for its turn
   bool closing_ = false;
+  bool sweeping_ = false;  // or about to
+  io::TimerId sweep_timer_ = io::TimerId::kNone;
+  std::move_only_function<void()> swept_;  // Close waits for the end of SweepAll
   Status map_failure_;  // a fold failed: the overlay cannot shrink, so writes are refused
 };
 

@@ -24,7 +24,7 @@ Task<void> LogPool::FoldInBackground() {
 }
 
 bool LogPool::AnythingToSweep() const {
-  return structure_.AnythingToSweep() && !reads_->AnyBefore(drop_generation_);
+  return !structure_.to_sweep().empty() && !reads_->AnyBefore(drop_generation_);
 }
 
 FoldPlan LogPool::PlanFold() {
@@ -37,8 +37,10 @@ FoldPlan LogPool::PlanFold() {
   plan.places = changes_.Places();
   plan.closed = segments_.TakeClosed();
   plan.freed = segments_.TakeFreed();
+  plan.marks = history_.MarksBefore(plan.position.next);
+  plan.oldest_history = structure_.OldestHistory(history_.Now());
   // Layers that died, unless a read that began before still looks through them.
-  if (!reads_->AnyBefore(drop_generation_)) plan.sweep = {structure_.dropped(), structure_.forgotten()};
+  if (!reads_->AnyBefore(drop_generation_)) plan.sweep = structure_.to_sweep();
   const auto add = [&](LayerId id) {
     while (id != kNoLayer && structure_.HasLayer(id) && !plan.layers.contains(id)) {
       plan.layers.emplace(id, structure_.layer(id));
@@ -47,6 +49,7 @@ FoldPlan LogPool::PlanFold() {
   };
   for (const LayerId layer : map_.active().layers()) add(layer);
   for (const DeathSpan& span : plan.sweep.forgotten) add(span.layer);
+  for (const LayerTail& tail : plan.sweep.tails) add(tail.layer);
   // With what is to be swept still in it: sweeping again after a crash finds nothing more.
   if (structure_.version() != structure_folded_) plan.structure = structure_.Encode();
   return plan;
@@ -74,7 +77,7 @@ Task<Status> LogPool::FoldNow(bool persist) {
   // Not in the middle of a batch's completions: the checkpoint stands behind whole batches.
   co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
   const FoldPlan plan = PlanFold();
-  const uint64_t version = structure_.version();
+  const uint64_t version = structure_.version(), transactions = structure_.transactions();
   const uint64_t blocks = blocks_since_checkpoint_, unfolded = unfolded_blocks_;
   map_.Freeze();
   structure_turn.Release();
@@ -93,8 +96,9 @@ Task<Status> LogPool::FoldNow(bool persist) {
   unfolded_blocks_ -= unfolded;
   WarnOfSpace();
   structure_folded_ = version;
-  structure_.Swept(plan.sweep.dropped.size(), plan.sweep.forgotten.size(), result.unfinished.dropped,
-                   result.unfinished.forgotten);
+  structure_.Swept(plan.sweep, result.unfinished);
+  transactions_folded_ = transactions;
+  history_.Folded(plan.position.next, result);
   std::unique_ptr<Overlay> folded = map_.Thaw();
   map_.Forget(result.changed);
   writer_.Resume();
@@ -146,7 +150,7 @@ Task<Status> LogPool::WriteAnchor(const FoldPlan& plan, SequenceNumber written, 
   anchor.holes_from = holes_from_;
   anchor.written = written;
   anchor.segments = std::move(used);
-  anchor.swept = !structure_.AnythingToSweep();
+  anchor.swept = structure_.to_sweep().empty();
   Status described;
   auto describe = [&] { described = DescribeFold(anchor); };
   co_await seams_.executor.Call(seams_.loop, describe);

@@ -186,12 +186,18 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
     LS_CO_RETURN_IF_ERROR(from.status());
     if (const auto& place = anchors_.newest()) segments_.RestoreAnchored(place->position, place->segment, from->next);
   }
+  Result<std::optional<TimeMark>> mark = Internal("not read");
+  auto load_mark = [&] { mark = map_.index().MarkAt({INT64_MAX}); };
+  co_await seams_.executor.Call(seams_.loop, load_mark);
+  LS_CO_RETURN_IF_ERROR(mark.status());
   Status replayed = co_await Replay(*from);
   if (replayed.ok() && anchor) replayed = co_await FinishRebuild();
   replaying_ = false;
   LS_CO_RETURN_IF_ERROR(replayed);
   writer_.Start(replay_position_, LS_PLANTED(3) ? 1 : seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
+  SweepSoon();
+  history_.Start(*mark);
   // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
   co_return co_await SyncNow();
 }
@@ -282,6 +288,19 @@ Status LogPool::CheckReplayed(const Entry& entry) const {
   return {};
 }
 
+Status LogPool::ReplayTransaction(const LoggedTransaction& logged, SequenceNumber sequence, const LogPosition& begin) {
+  const block::Transaction& transaction = logged.transaction;
+  if (logged.time != io::WallTime()) history_.Learn({logged.time, sequence});
+  if (transaction.changes.empty() && logged.time != io::WallTime()) return {};  // it only tells the time
+  LS_RETURN_IF_ERROR(structure_.Validate(transaction, sequence - 1)
+                         .WithContext("replaying a transaction that cannot have been"));
+  structure_.Apply(transaction, sequence, logged.time);
+  for (const block::Change& change : transaction.changes)
+    if (const auto* take = std::get_if<block::TakePoint>(&change); take && take->at == 0)
+      structure_.SetLogPosition(take->point, begin);
+  return {};
+}
+
 Status LogPool::ReplayBatch(const LogBatch& batch) {
   SequenceNumber sequence = batch.header.first;
   uint64_t location = batch.data_location;
@@ -290,13 +309,9 @@ Status LogPool::ReplayBatch(const LogBatch& batch) {
   for (const Entry& entry : batch.header.entries) {
     if (entry.type == EntryType::kTransaction) {
       const auto payload = batch.data.subspan(data_at, entry.bytes);
-      LS_ASSIGN_OR_RETURN(const block::Transaction transaction,
+      LS_ASSIGN_OR_RETURN(const LoggedTransaction logged,
                           DecodeTransaction({reinterpret_cast<const char*>(payload.data()), payload.size()}));
-      LS_RETURN_IF_ERROR(structure_.Validate(transaction).WithContext("replaying a transaction that cannot have been"));
-      structure_.Apply(transaction, sequence);
-      for (const block::Change& change : transaction.changes)
-        if (const auto* take = std::get_if<block::TakePoint>(&change))
-          structure_.SetLogPosition(take->point, batch.begin);
+      LS_RETURN_IF_ERROR(ReplayTransaction(logged, sequence, batch.begin));
     } else {
       LS_RETURN_IF_ERROR(CheckReplayed(entry));
       Record(entry, sequence, location, crcs);

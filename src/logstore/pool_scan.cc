@@ -114,10 +114,14 @@ Task<Result<CheckReport>> Check(block::Pool& pool) {
 }
 
 Task<Result<CheckReport>> LogPool::Check() {
-  LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
-  const auto fold_turn = co_await fold_turn_.Lock();
+  const Result<io::AsyncMutex::Guard> fold_turn = co_await FoldAll();
+  if (!fold_turn.ok()) co_return fold_turn.status();
+  const HeldLayers held{structure_.layers(), structure_.to_sweep()};
+  uint64_t mapped = 0;
+  for (const auto& [id, volume] : structure_.volumes()) mapped += structure_.layer(volume.top).used_blocks;
+  const block::PoolInfo counted = Info();
   Result<CheckReport> report = Internal("not checked");
-  auto check = [&] { report = CheckIndex(map_.index(), superblock_); };
+  auto check = [&] { report = CheckIndex(map_.index(), superblock_, held); };
   co_await seams_.executor.Call(seams_.loop, check);
   if (!report.ok()) co_return report;
   for (uint32_t segment = 0; segment < segments_.count(); ++segment)
@@ -126,6 +130,9 @@ Task<Result<CheckReport>> LogPool::Check() {
   if (segments_.live_blocks() != report->current + report->history)
     report->problems.push_back(fmt::format("{} live blocks are counted in all, but there are {}",
                                            segments_.live_blocks(), report->current + report->history));
+  if (counted.mapped != mapped * kBlockSize)
+    report->problems.push_back(fmt::format("volumes hold {} bytes of their own, but {} are counted",
+                                           mapped * kBlockSize, counted.mapped));
   co_return report;
 }
 

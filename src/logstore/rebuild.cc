@@ -215,6 +215,7 @@ Task<Status> LogPool::Rebuild(const Anchor& anchor) {
 
 Task<Status> LogPool::FinishRebuild() {
   // What only waits to be swept must not count as needed.
+  structure_.SweepTailsAgain();
   do LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
   while (AnythingToSweep());
   // The log will go on in a segment that was free, whatever is left in it from an earlier use.

@@ -37,7 +37,7 @@ Status VisitSegment(const Index& index, const Superblock& superblock, uint32_t s
     return true;
   };
   LS_RETURN_IF_ERROR(index.VisitCurrent(kNoLayer, visit));
-  return index.VisitHistory(kNoLayer, visit);
+  return index.VisitHistory(kNoLayer, [&](const HistoryRecord& r) { return visit(r.layer, r.block, r.version); });
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ void SegmentTable::Open(uint32_t segment) {
   if (state_[segment] == State::kFree) --free_;
   empty_.erase(segment);
   state_[segment] = State::kOpen;
+  open_.insert(segment);
   // Go on from the end of the log: what comes round last is what it wrote last, which a follower may still want.
   cursor_ = segment;
 }
@@ -73,6 +74,7 @@ uint32_t SegmentTable::Take() {
   // Onwards through the device, so that a pool that is written from one end to the other is written in order.
   while (state_[cursor_] != State::kFree) cursor_ = (cursor_ + 1) % count();
   state_[cursor_] = State::kOpen;
+  open_.insert(cursor_);
   --free_;
   youngest_[cursor_] = 0;
   ++uses_[cursor_];
@@ -83,9 +85,16 @@ uint32_t SegmentTable::Take() {
 void SegmentTable::Close(uint32_t segment, SequenceNumber end) {
   LS_ASSERT(state_[segment] == State::kOpen);
   state_[segment] = State::kClosed;
+  open_.erase(segment);
   if (end != 0) end_[segment] = end;
   closed_.push_back(segment);
   if (live_[segment] == 0) empty_.insert(segment);
+}
+
+uint64_t SegmentTable::closed_dead_blocks() const {
+  uint64_t dead = uint64_t{count() - free_ - static_cast<uint32_t>(open_.size())} * segment_blocks_ - live_total_;
+  for (const uint32_t segment : open_) dead += live_[segment];
+  return dead;
 }
 
 void SegmentTable::AddLive(const LiveChanges& changes) {

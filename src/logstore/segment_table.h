@@ -56,6 +56,8 @@ class SegmentTable {
   uint64_t live_blocks() const { return live_total_; }
   // Blocks in segments that are not free and not live: garbage, headers, and room in open segments.
   uint64_t dead_blocks() const { return uint64_t{count() - free_} * segment_blocks_ - live_total_; }
+  // The same of segments that nothing is written to any more: what freeing and cleaning them would bring back.
+  uint64_t closed_dead_blocks() const;
   // Everything in the log from this entry on is still in place; what was before has been freed, at least in part.
   SequenceNumber log_start() const { return log_start_; }
 
@@ -138,7 +140,7 @@ class SegmentTable {
   std::vector<Dying> dying_;                          // oldest first
   std::vector<uint32_t> closed_;                      // since the last fold
   std::set<uint32_t> freed_;                          // since the last fold, and free still
-  std::set<uint32_t> aside_;
+  std::set<uint32_t> aside_, open_;
   std::multiset<SequenceNumber> pins_;
   uint32_t free_ = 0, cursor_ = 0;
   uint64_t live_total_ = 0;

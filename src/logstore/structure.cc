@@ -22,11 +22,12 @@ struct Pending {
   std::unordered_set<VolumeId> deleted;
   std::unordered_map<PointId, std::unordered_map<VolumeId, uint64_t>> points;  // taken: members and sizes
   std::unordered_set<PointId> released;
+  std::unordered_map<VolumeId, SequenceNumber> history;  // where its window begins now; kNow: with this transaction
 };
 
 class Validator {
  public:
-  explicit Validator(const Structure& structure) : s_(structure) {}
+  Validator(const Structure& structure, SequenceNumber last) : s_(structure), last_(last) {}
 
   Status Check(const CreateVolume& c) {
     if (SizeOf(c.volume)) return AlreadyExists(fmt::format("volume {} exists already", c.volume.ToString()));
@@ -37,6 +38,7 @@ class Validator {
     if (!SizeOf(c.volume)) return NoVolume(c.volume);
     p_.volumes.erase(c.volume);
     p_.deleted.insert(c.volume);
+    p_.history[c.volume] = 0;
     return {};
   }
   Status Check(const ResizeVolume& c) {
@@ -58,6 +60,7 @@ class Validator {
       if (!size) return NoVolume(v);
       if (!members.emplace(v, *size).second)
         return InvalidArgument(fmt::format("volume {} is named twice for one point", v.ToString()));
+      LS_RETURN_IF_ERROR(CheckPast(v, c.at, members.at(v)));
     }
     objects_ += c.volumes.size();
     p_.released.erase(c.point);
@@ -85,9 +88,51 @@ class Validator {
     p_.volumes[c.volume] = std::max(*size, source_size);
     return {};
   }
+  Status Check(const SetHistory& c) {
+    if (c.volumes.empty()) return InvalidArgument("a window needs at least one volume");
+    std::unordered_set<VolumeId> named;
+    for (const VolumeId& v : c.volumes) {
+      if (!SizeOf(v)) return NoVolume(v);
+      if (!named.insert(v).second)
+        return InvalidArgument(fmt::format("volume {} is named twice for one window", v.ToString()));
+      const SequenceNumber from = HistoryFrom(v);
+      p_.history[v] = !c.window.on() ? 0 : from == 0 ? kNow : from;
+    }
+    objects_ += c.volumes.size();
+    return {};
+  }
+  Status Check(const TrimHistory& c) {
+    if (!SizeOf(c.volume)) return NoVolume(c.volume);
+    const SequenceNumber from = HistoryFrom(c.volume);
+    if (from == 0) return NoWindow(c.volume);
+    if (c.from > last_)
+      return InvalidState(fmt::format("position {} is not in the past; the newest is {}", c.from, last_));
+    p_.history[c.volume] = std::max(from, c.from);
+    return {};
+  }
   size_t objects() const { return objects_; }
 
  private:
+  static Status NoWindow(VolumeId id) {
+    return InvalidState(fmt::format("volume {} has no history window; set one first", id.ToString()));
+  }
+  SequenceNumber HistoryFrom(VolumeId id) const {
+    if (const auto it = p_.history.find(id); it != p_.history.end()) return it->second;
+    const VolumeRecord* v = s_.Find(id);
+    return v ? v->history_from : 0;
+  }
+  // Whether a point can be taken at `at`; `size` becomes that of the volume then.
+  Status CheckPast(VolumeId id, SequenceNumber at, uint64_t& size) const {
+    if (at == 0) return {};
+    const SequenceNumber from = HistoryFrom(id);
+    if (from == 0) return NoWindow(id);
+    if (at < from || at > last_)
+      return InvalidState(fmt::format("position {} is not in the history window of volume {}, which {}", at,
+                                      id.ToString(),
+                                      from == kNow ? "begins now" : fmt::format("reaches from {} to {}", from, last_)));
+    size = s_.Find(id)->EraAt(at).size;
+    return {};
+  }
   static Status NoVolume(VolumeId id) { return NotFound(fmt::format("there is no volume {}", id.ToString())); }
   static Status NoPoint(PointId id) { return NotFound(fmt::format("there is no point {}", id.ToString())); }
   static Status CheckSize(uint64_t size) {
@@ -98,6 +143,7 @@ class Validator {
   }
   Status Made(VolumeId id, uint64_t size) {
     p_.deleted.erase(id);
+    p_.history[id] = 0;
     p_.volumes[id] = size;
     return {};
   }
@@ -121,6 +167,7 @@ class Validator {
   }
 
   const Structure& s_;
+  const SequenceNumber last_;
   Pending p_;
   size_t objects_ = 0;
 };
@@ -129,14 +176,14 @@ class Validator {
 
 bool Layer::Retains(SequenceNumber from, SequenceNumber to) const {
   const auto it = std::lower_bound(retained.begin(), retained.end(), from);
-  return it != retained.end() && *it + (LS_PLANTED(8) ? 1 : 0) < to;
+  return (it != retained.end() && *it + (LS_PLANTED(8) ? 1 : 0) < to) || Keeps(from, to);
 }
 
-Status Structure::Validate(const Transaction& transaction) const {
+Status Structure::Validate(const Transaction& transaction, SequenceNumber last) const {
   if (transaction.id.IsNil()) return InvalidArgument("a transaction needs an id");
   if (WasApplied(transaction.id)) return AlreadyExists("this transaction has been applied already");
   if (transaction.changes.empty()) return InvalidArgument("a transaction needs at least one change");
-  Validator validator(*this);
+  Validator validator(*this, last);
   for (const Change& change : transaction.changes)
     LS_RETURN_IF_ERROR(std::visit([&](const auto& c) { return validator.Check(c); }, change));
   if (validator.objects() + transaction.changes.size() > kMaxObjects)
@@ -144,7 +191,8 @@ Status Structure::Validate(const Transaction& transaction) const {
   return {};
 }
 
-void Structure::Apply(const Transaction& transaction, SequenceNumber at) {
+void Structure::Apply(const Transaction& transaction, SequenceNumber at, io::WallTime now) {
+  now_ = now;
   for (const Change& change : transaction.changes) std::visit([&](const auto& c) { Do(c, at); }, change);
   applied_.push_back(transaction.id);
   applied_set_.insert(transaction.id);
@@ -153,6 +201,7 @@ void Structure::Apply(const Transaction& transaction, SequenceNumber at) {
     applied_.pop_front();
   }
   ++version_;
+  ++transactions_;
 }
 
 const VolumeRecord* Structure::Find(VolumeId id) const {
@@ -166,9 +215,11 @@ const PointRecord* Structure::Find(PointId id) const {
 std::unordered_map<LayerId, SequenceNumber> Structure::NewestRetainedOfLayers() const {
   std::unordered_map<LayerId, SequenceNumber> newest;
   for (const auto& [id, layer] : layers_)
-    if (!layer.retained.empty()) newest.emplace(id, layer.retained.back());
-  for (const LayerId id : dropped_) newest.emplace(id, kNow);
-  for (const DeathSpan& f : forgotten_) newest[f.layer] = kNow;
+    if (!layer.retained.empty() || layer.keeps())
+      newest.emplace(id, std::max(layer.retained.empty() ? 0 : layer.retained.back(),
+                                  layer.keeps() ? layer.keep_to : 0));
+  for (const LayerId id : sweep_.dropped) newest.emplace(id, kNow);
+  for (const DeathSpan& f : sweep_.forgotten) newest[f.layer] = kNow;
   return newest;
 }
 const PointMember* Structure::Member(const PointRecord& point, VolumeId volume) {
@@ -199,6 +250,7 @@ void Structure::AddUsedBlocks(LayerId layer, int64_t delta) {
   const auto it = layers_.find(layer);
   if (it == layers_.end() || delta == 0) return;
   it->second.used_blocks = static_cast<uint64_t>(static_cast<int64_t>(it->second.used_blocks) + delta);
+  if (it->second.tops != 0) top_blocks_ = static_cast<uint64_t>(static_cast<int64_t>(top_blocks_) + delta);
 }
 
 namespace {
@@ -210,11 +262,11 @@ void ReplaceFront(std::vector<T>& all, size_t count, const std::vector<T>& left)
 }
 }  // namespace
 
-void Structure::Swept(size_t layers, size_t spans, const std::vector<LayerId>& layers_left,
-                      const std::vector<DeathSpan>& spans_left) {
-  if (layers == 0 && spans == 0) return;
-  ReplaceFront(dropped_, layers, layers_left);
-  ReplaceFront(forgotten_, spans, spans_left);
+void Structure::Swept(const SweepWork& done, const SweepWork& left) {
+  if (done.empty()) return;
+  ReplaceFront(sweep_.dropped, done.dropped.size(), left.dropped);
+  ReplaceFront(sweep_.forgotten, done.forgotten.size(), left.forgotten);
+  ReplaceFront(sweep_.tails, done.tails.size(), left.tails);
   ++version_;
 }
 
@@ -225,24 +277,33 @@ void Structure::Do(const CreateVolume& c, SequenceNumber) {
   owners_[top] = {c.volume};
 }
 void Structure::Do(const DeleteVolume& c, SequenceNumber at) {
+  CloseWindow(volumes_.at(c.volume), at);
   const LayerId top = volumes_.at(c.volume).top;
   volumes_.erase(c.volume);
   Untop(c.volume, top, at);
 }
-void Structure::Do(const ResizeVolume& c, SequenceNumber) {
-  volumes_.at(c.volume).size = c.size;
+void Structure::Do(const ResizeVolume& c, SequenceNumber at) {
+  VolumeRecord& v = volumes_.at(c.volume);
+  v.size = c.size;
+  BeginEra(v, at);
 }
 
 void Structure::Do(const TakePoint& c, SequenceNumber at) {
   if (LS_PLANTED(7)) ++at;
-  PointRecord point{c.point, at, {}, {}, {}};
+  PointRecord point{c.point, c.at == 0 ? at : c.at, {}, {}, {}};
+  if (c.at != 0) point.log.next = 0;  // nobody knows where in the log that was
   point.members.reserve(c.volumes.size());
   point.index.reserve(c.volumes.size());
   for (const VolumeId& id : c.volumes) {
     const VolumeRecord& v = volumes_.at(id);
     point.index.emplace(id, static_cast<uint32_t>(point.members.size()));
-    point.members.push_back({id, v.top, v.size});
-    Retain(v.top, at);
+    if (c.at == 0) {
+      point.members.push_back({id, v.top, v.size});
+    } else {
+      const Era& era = v.EraAt(c.at);
+      point.members.push_back({id, era.layer, era.size});
+    }
+    Retain(point.members.back().layer, point.position);
   }
   points_[c.point] = std::move(point);
 }
@@ -268,12 +329,22 @@ void Structure::Do(const SetContent& c, SequenceNumber at) {
   const LayerId old = std::exchange(v.top, top);
   v.size = std::max(v.size, m.size);
   owners_[top] = {c.volume};
+  BeginEra(v, at);
   Untop(c.volume, old, at);
+}
+
+void Structure::SweepTailsAgain() {
+  for (const auto& [id, layer] : layers_)
+    if (layer.tops == 0) sweep_.tails.push_back({id, 0});
+  ++version_;
 }
 
 LayerId Structure::NewLayer(LayerId parent, SequenceNumber parent_at) {
   const LayerId id = next_layer_++;
-  layers_[id] = {.id = id, .parent = parent, .parent_at = parent_at, .tops = 0, .retained = {}, .used_blocks = 0};
+  Layer& layer = layers_[id];
+  layer.id = id;
+  layer.parent = parent;
+  layer.parent_at = parent_at;
   if (parent != kNoLayer) Retain(parent, parent_at);
   return id;
 }
@@ -291,11 +362,18 @@ void Structure::Release(Layer& layer, SequenceNumber at, SequenceNumber now) {
   LS_ASSERT(it != r.end() && *it == at);
   it = r.erase(it);
   // What only this position saw died after it, and before the next position that still sees it would.
-  const SequenceNumber next = it == r.end() ? now : std::min(*it, now);
-  if (next > at) forgotten_.push_back({layer.id, at + 1, 0, 0, next});
+  if (layer.Keeps(at, at + 1)) return;
+  const bool newest = it == r.end() && !layer.keeps();
+  SequenceNumber next = it == r.end() ? now : std::min(*it, now);
+  if (layer.keeps() && at < layer.keep_from) next = std::min(next, layer.keep_from);
+  if (next > at) sweep_.forgotten.push_back({layer.id, at + 1, 0, 0, next});
+  if (newest && next > at && layer.tops == 0) sweep_.tails.push_back({layer.id, 0});
 }
 void Structure::Untop(VolumeId volume, LayerId layer, SequenceNumber now) {
-  layers_.at(layer).tops = 0;
+  Layer& l = layers_.at(layer);
+  l.tops = 0;
+  top_blocks_ -= l.used_blocks;
+  if (!l.retained.empty() && !l.keeps()) sweep_.tails.push_back({layer, 0});
   owners_[layer] = {volume, now};
   ended_.push_back(layer);
   if (ended_.size() > kEndedKept) ForgetOwnersBefore(owners_.at(ended_.front()).until + 1);
@@ -305,11 +383,11 @@ void Structure::DropIfDead(LayerId id, SequenceNumber now) {
   // A loop, not a recursion: chains can be long.
   while (id != kNoLayer) {
     const auto it = layers_.find(id);
-    if (it->second.tops != 0 || !it->second.retained.empty()) return;
+    if (it->second.tops != 0 || !it->second.retained.empty() || it->second.keeps()) return;
     const LayerId parent = it->second.parent;
     const SequenceNumber parent_at = it->second.parent_at;
     layers_.erase(it);
-    dropped_.push_back(id);
+    sweep_.dropped.push_back(id);
     if (parent != kNoLayer) Release(layers_.at(parent), parent_at, now);
     id = parent;
   }

@@ -6,12 +6,18 @@
 // volumes' top layers; cloning makes an empty layer on such a position; a revert gives the volume a new, empty top
 // layer on one. None of these touches a block.
 //
-// A layer lives while it is the top of a volume or some position of it is retained (by a point or by a child layer).
+// A volume with a window keeps every position of it: those of the layers that were its top meanwhile. So a layer also
+// has a range of positions that are retained without being listed.
+//
+// A layer lives while it is the top of a volume or some position of it is retained (by a point, a child layer, a
+// window).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -34,9 +40,20 @@ struct Layer {
   uint32_t tops = 0;                     // volumes whose top layer this is: 0 or 1
   std::vector<SequenceNumber> retained;  // positions that points and children hold, ascending, with repetitions
   uint64_t used_blocks = 0;              // mapped by the layer itself as of the last fold; kept in the index
+  // A window retains all positions of these, both included; kNow: and those to come. None when keep_from > keep_to.
+  SequenceNumber keep_from = kNow, keep_to = 0;
 
+  bool keeps() const { return keep_from <= keep_to; }
+  // Whether the window does, for some p of [from, to).
+  bool Keeps(SequenceNumber from, SequenceNumber to) const {
+    return keeps() && to > keep_from && std::max(from, keep_from) <= std::min(to - 1, keep_to);
+  }
   // Whether some retained position p satisfies from <= p < to: a version that lived in [from, to) is still visible.
   bool Retains(SequenceNumber from, SequenceNumber to) const;
+  // Whether anything sees a version that lived in [birth, death); death == kNow: it has not been replaced.
+  bool Holds(SequenceNumber birth, SequenceNumber death) const {
+    return (tops != 0 && death == kNow) || Retains(birth, death);
+  }
 };
 
 // History of a layer that may have lost the last position that saw it: what died as entries up to `upto`, from (death,
@@ -47,6 +64,21 @@ struct DeathSpan {
   uint64_t block = 0;
   SequenceNumber birth = 0;
   SequenceNumber upto = 0;
+};
+
+// Of a layer that is no top any more: what its volume wrote behind the last retained position, in chunks from `chunk`
+// on.
+struct LayerTail {
+  LayerId layer = kNoLayer;
+  uint64_t chunk = 0;
+};
+
+// What the index may still hold although nothing sees it any more; of each kind the oldest first.
+struct SweepWork {
+  std::vector<LayerId> dropped;      // layers that have died
+  std::vector<DeathSpan> forgotten;  // history that releases have let go
+  std::vector<LayerTail> tails;
+  bool empty() const { return dropped.empty() && forgotten.empty() && tails.empty(); }
 };
 
 struct PointMember {
@@ -62,10 +94,24 @@ struct PointRecord {
   std::unordered_map<block::VolumeId, uint32_t> index;  // of members
 };
 
+// What a volume was from an entry on.
+struct Era {
+  SequenceNumber from = 0;
+  LayerId layer = kNoLayer;
+  uint64_t size = 0;
+};
+
 struct VolumeRecord {
   block::VolumeId id;
   LayerId top = kNoLayer;
   uint64_t size = 0;
+  block::HistoryWindow window = {};
+  SequenceNumber history_from = 0;  // 0: it has no window
+  io::WallTime history_since = {};
+  std::vector<Era> eras = {};  // of its window, the present one last; none without
+
+  // REQUIRES: `at` lies in the window.
+  const Era& EraAt(SequenceNumber at) const;
 };
 
 // Whose a layer is. A layer is the top of one volume and of no other, for as long as it is a top at all.
@@ -77,9 +123,10 @@ struct LayerOwner {
 class Structure {
  public:
   // Whether `transaction` can be applied now; the sentence names the change that cannot.
-  Status Validate(const block::Transaction& transaction) const;
-  // REQUIRES: Validate said OK.
-  void Apply(const block::Transaction& transaction, SequenceNumber at);
+  // `last`: the newest position, before the transaction.
+  Status Validate(const block::Transaction& transaction, SequenceNumber last) const;
+  // `now`: when; never before the last one's. REQUIRES: Validate said OK.
+  void Apply(const block::Transaction& transaction, SequenceNumber at, io::WallTime now);
 
   bool WasApplied(block::TransactionId id) const { return applied_set_.contains(id); }
 
@@ -103,19 +150,25 @@ class Structure {
   // The newest retained position of each layer that has one; of layers that died and are not swept yet, kNow.
   std::unordered_map<LayerId, SequenceNumber> NewestRetainedOfLayers() const;
   static const PointMember* Member(const PointRecord& point, block::VolumeId volume);
+  // Volumes that have a window, and about when the oldest of those begins; `otherwise` when there is none.
+  const std::set<block::VolumeId>& windows() const { return windows_; }
+  io::WallTime OldestHistory(io::WallTime otherwise) const;
 
   // Learned when the batch that took the point has been written.
   void SetLogPosition(block::PointId id, const LogPosition& log);
   void AddUsedBlocks(LayerId layer, int64_t delta);
-  // Layers that have died and history that releases have let go, and that the index may still hold; oldest first.
-  const std::vector<LayerId>& dropped() const { return dropped_; }
-  const std::vector<DeathSpan>& forgotten() const { return forgotten_; }
-  bool AnythingToSweep() const { return !dropped_.empty() || !forgotten_.empty(); }
-  // The oldest `layers` and `spans` of them have been swept, but for what is left.
-  void Swept(size_t layers, size_t spans, const std::vector<LayerId>& layers_left,
-             const std::vector<DeathSpan>& spans_left);
+  // Of all layers that are tops, together.
+  uint64_t top_blocks() const { return top_blocks_; }
+  const SweepWork& to_sweep() const { return sweep_; }
+  // `done`, the oldest of what was to be swept, has been, but for what is left.
+  void Swept(const SweepWork& done, const SweepWork& left);
+  // Everything that layers which are no tops any more hold behind their last retained position is to be swept (again):
+  // a rebuilt index has found what is left of it.
+  void SweepTailsAgain();
   // Counts changes, so that a checkpoint knows whether it has to be written again.
   uint64_t version() const { return version_; }
+  // Transactions applied since it was made or decoded.
+  uint64_t transactions() const { return transactions_; }
 
   std::string Encode() const;
   static Result<Structure> Decode(std::string_view bytes);
@@ -128,7 +181,18 @@ class Structure {
   void Do(const block::ReleasePoint& c, SequenceNumber at);
   void Do(const block::Clone& c, SequenceNumber at);
   void Do(const block::SetContent& c, SequenceNumber at);
+  void Do(const block::SetHistory& c, SequenceNumber at);
+  void Do(const block::TrimHistory& c, SequenceNumber at);
+  // structure_history.cc
+  void BeginEra(VolumeRecord& volume, SequenceNumber at);
+  void CloseWindow(VolumeRecord& volume, SequenceNumber now);
+  void LoseKept(LayerId layer, SequenceNumber now);
+  void MoveKept(LayerId layer, SequenceNumber from, SequenceNumber now);
+  void EncodeWindows(Encoder& e) const;
+  bool DecodeWindows(Decoder& d, uint8_t version);
   bool DecodeOwners(Decoder& d, uint8_t version);
+  void DecodeSpans(Decoder& d, uint8_t version);
+  void DecodeTails(Decoder& d, uint8_t version);
   LayerId NewLayer(LayerId parent, SequenceNumber parent_at);
   void Retain(LayerId layer, SequenceNumber at);
   // `now`: the entry that does it.
@@ -140,19 +204,26 @@ class Structure {
   std::unordered_map<block::VolumeId, VolumeRecord> volumes_;
   std::unordered_map<block::PointId, PointRecord> points_;
   std::map<LayerId, Layer> layers_;
-  std::vector<LayerId> dropped_;
-  std::vector<DeathSpan> forgotten_;
+  SweepWork sweep_;
   std::unordered_map<LayerId, LayerOwner> owners_;
   std::deque<LayerId> ended_;  // layers of owners_ that are no tops any more, in the order in which they ended
   SequenceNumber owners_known_from_ = 0;
   std::deque<block::TransactionId> applied_;  // the newest kAppliedKept
   std::unordered_set<block::TransactionId> applied_set_;
   LayerId next_layer_ = 1;
-  uint64_t version_ = 0;
+  std::set<block::VolumeId> windows_;
+  io::WallTime now_;  // while a transaction is applied
+  uint64_t version_ = 0, transactions_ = 0, top_blocks_ = 0;
+};
+
+// A transaction as an entry of the log. One without changes only tells the time.
+struct LoggedTransaction {
+  block::Transaction transaction;
+  io::WallTime time = {};  // when it was appended; never: nobody had a window then
 };
 
 // The payload of a kTransaction entry.
-std::string EncodeTransaction(const block::Transaction& transaction);
-Result<block::Transaction> DecodeTransaction(std::string_view bytes);
+std::string EncodeTransaction(const LoggedTransaction& logged);
+Result<LoggedTransaction> DecodeTransaction(std::string_view bytes);
 
 }  // namespace lockstep::logstore

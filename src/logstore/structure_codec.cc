@@ -9,8 +9,8 @@ namespace {
 
 using namespace block;  // NOLINT
 
-// 1 had no spans of forgotten history, 2 not the former owners of layers.
-constexpr uint8_t kStructureVersion = 3;
+// 1 had no spans of forgotten history, 2 not the former owners of layers, 3 no tails of layers, 4 no windows.
+constexpr uint8_t kStructureVersion = 5;
 
 template <typename Tag>
 void Put(Encoder& e, const Id<Tag>& id) {
@@ -33,7 +33,7 @@ uint32_t GetCount(Decoder& d, size_t each) {
   return 0;
 }
 
-enum ChangeTag : uint8_t { kCreate = 1, kDelete, kResize, kTake, kRelease, kClone, kSet };
+enum ChangeTag : uint8_t { kCreate = 1, kDelete, kResize, kTake, kRelease, kClone, kSet, kWindow, kTrim, kTakePast };
 
 void PutChange(Encoder& e, const CreateVolume& c) {
   e.Little(uint8_t{kCreate});
@@ -50,8 +50,9 @@ void PutChange(Encoder& e, const ResizeVolume& c) {
   e.Little(c.size);
 }
 void PutChange(Encoder& e, const TakePoint& c) {
-  e.Little(uint8_t{kTake});
+  e.Little(static_cast<uint8_t>(c.at == 0 ? kTake : kTakePast));
   Put(e, c.point);
+  if (c.at != 0) e.Little(c.at);
   e.Little(static_cast<uint32_t>(c.volumes.size()));
   for (const VolumeId& v : c.volumes) Put(e, v);
 }
@@ -69,8 +70,39 @@ void PutChange(Encoder& e, const SetContent& c) {
   Put(e, c.volume), Put(e, c.point), Put(e, c.source);
 }
 
+void PutChange(Encoder& e, const SetHistory& c) {
+  e.Little(uint8_t{kWindow}).Little(c.window.seconds).Little(c.window.bytes);
+  e.Little(static_cast<uint32_t>(c.volumes.size()));
+  for (const VolumeId& v : c.volumes) Put(e, v);
+}
+void PutChange(Encoder& e, const TrimHistory& c) {
+  e.Little(uint8_t{kTrim});
+  Put(e, c.volume);
+  e.Little(c.from).Little(static_cast<uint64_t>(c.since.us));
+}
+
+bool GetHistoryChange(Decoder& d, uint8_t tag, Change& out) {
+  if (tag == kWindow) {
+    SetHistory c;
+    c.window.seconds = d.Little<uint64_t>();
+    c.window.bytes = d.Little<uint64_t>();
+    c.volumes.resize(GetCount(d, 16));
+    for (VolumeId& v : c.volumes) Get(d, v);
+    out = std::move(c);
+    return true;
+  }
+  if (tag != kTrim) return false;
+  TrimHistory c;
+  Get(d, c.volume);
+  c.from = d.Little<uint64_t>();
+  c.since.us = static_cast<int64_t>(d.Little<uint64_t>());
+  out = c;
+  return true;
+}
+
 bool GetChange(Decoder& d, Change& out) {
-  switch (d.Little<uint8_t>()) {
+  const uint8_t tag = d.Little<uint8_t>();
+  switch (tag) {
     case kCreate: {
       CreateVolume c;
       Get(d, c.volume);
@@ -91,9 +123,11 @@ bool GetChange(Decoder& d, Change& out) {
       out = c;
       return true;
     }
-    case kTake: {
+    case kTake:
+    case kTakePast: {
       TakePoint c;
       Get(d, c.point);
+      if (tag == kTakePast) c.at = d.Little<uint64_t>();
       c.volumes.resize(GetCount(d, 16));
       for (VolumeId& v : c.volumes) Get(d, v);
       out = std::move(c);
@@ -119,24 +153,27 @@ bool GetChange(Decoder& d, Change& out) {
       return true;
     }
     default:
-      return false;
+      return GetHistoryChange(d, tag, out);
   }
 }
 
 }  // namespace
 
-std::string EncodeTransaction(const Transaction& transaction) {
+std::string EncodeTransaction(const LoggedTransaction& logged) {
+  const Transaction& transaction = logged.transaction;
   std::string out;
   Encoder e(out);
   Put(e, transaction.id);
   e.Little(static_cast<uint32_t>(transaction.changes.size()));
   for (const Change& change : transaction.changes) std::visit([&](const auto& c) { PutChange(e, c); }, change);
+  if (logged.time != io::WallTime()) e.Little(static_cast<uint64_t>(logged.time.us));
   return out;
 }
 
-Result<Transaction> DecodeTransaction(std::string_view bytes) {
+Result<LoggedTransaction> DecodeTransaction(std::string_view bytes) {
   Decoder d(bytes);
-  Transaction t;
+  LoggedTransaction logged;
+  Transaction& t = logged.transaction;
   Get(d, t.id);
   const uint32_t count = GetCount(d, 17);
   t.changes.reserve(count);
@@ -145,8 +182,12 @@ Result<Transaction> DecodeTransaction(std::string_view bytes) {
     if (!GetChange(d, change)) return Corrupted("a transaction in the log holds a change of an unknown kind");
     t.changes.push_back(std::move(change));
   }
+  if (d.ok() && d.remaining() == 8) {
+    logged.time.us = static_cast<int64_t>(d.Little<uint64_t>());
+    if (logged.time == io::WallTime()) return Corrupted("a transaction in the log tells a time that is none");
+  }
   if (!d.ok() || d.remaining() != 0) return Corrupted("a transaction in the log has the wrong length");
-  return t;
+  return logged;
 }
 
 std::string Structure::Encode() const {
@@ -165,12 +206,12 @@ std::string Structure::Encode() const {
     e.Little(static_cast<uint32_t>(p.members.size()));
     for (const PointMember& m : p.members) Put(e, m.volume), e.Little(m.layer).Little(m.size);
   }
-  e.Little(static_cast<uint32_t>(dropped_.size()));
-  for (const LayerId id : dropped_) e.Little(id);
+  e.Little(static_cast<uint32_t>(sweep_.dropped.size()));
+  for (const LayerId id : sweep_.dropped) e.Little(id);
   e.Little(static_cast<uint32_t>(applied_.size()));
   for (const TransactionId& id : applied_) Put(e, id);
-  e.Little(static_cast<uint32_t>(forgotten_.size()));
-  for (const DeathSpan& f : forgotten_)
+  e.Little(static_cast<uint32_t>(sweep_.forgotten.size()));
+  for (const DeathSpan& f : sweep_.forgotten)
     e.Little(f.layer).Little(f.death).Little(f.block).Little(f.birth).Little(f.upto);
   e.Little(owners_known_from_);
   e.Little(static_cast<uint32_t>(ended_.size()));
@@ -180,6 +221,9 @@ std::string Structure::Encode() const {
     Put(e, owner.volume);
     e.Little(owner.until);
   }
+  e.Little(static_cast<uint32_t>(sweep_.tails.size()));
+  for (const LayerTail& t : sweep_.tails) e.Little(t.layer).Little(t.chunk);
+  EncodeWindows(e);
   return out;
 }
 
@@ -196,6 +240,30 @@ bool Structure::DecodeOwners(Decoder& d, uint8_t version) {
   for (const auto& [id, v] : volumes_)
     if (!owners_.emplace(v.top, LayerOwner{id}).second) return false;
   return true;
+}
+
+void Structure::DecodeSpans(Decoder& d, uint8_t version) {
+  for (uint32_t n = version < 2 ? 0 : GetCount(d, 36); n > 0; --n) {
+    DeathSpan f;
+    f.layer = d.Little<uint32_t>();
+    f.death = d.Little<uint64_t>();
+    f.block = d.Little<uint64_t>();
+    f.birth = d.Little<uint64_t>();
+    f.upto = d.Little<uint64_t>();
+    sweep_.forgotten.push_back(f);
+  }
+}
+
+void Structure::DecodeTails(Decoder& d, uint8_t version) {
+  for (uint32_t n = version < 4 ? 0 : GetCount(d, 12); n > 0; --n) {
+    LayerTail tail;
+    tail.layer = d.Little<uint32_t>();
+    tail.chunk = d.Little<uint64_t>();
+    sweep_.tails.push_back(tail);
+  }
+  // Earlier versions left them where they were.
+  for (const auto& [id, l] : layers_)
+    if (version < 4 && l.tops == 0) sweep_.tails.push_back({id, 0});
 }
 
 Result<Structure> Structure::Decode(std::string_view bytes) {
@@ -237,23 +305,17 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
     }
     s.points_[p.id] = std::move(p);
   }
-  for (uint32_t n = GetCount(d, 4); n > 0; --n) s.dropped_.push_back(d.Little<uint32_t>());
+  for (uint32_t n = GetCount(d, 4); n > 0; --n) s.sweep_.dropped.push_back(d.Little<uint32_t>());
   for (uint32_t n = GetCount(d, 16); n > 0; --n) {
     TransactionId id;
     Get(d, id);
     s.applied_.push_back(id);
     s.applied_set_.insert(id);
   }
-  for (uint32_t n = version < 2 ? 0 : GetCount(d, 36); n > 0; --n) {
-    DeathSpan f;
-    f.layer = d.Little<uint32_t>();
-    f.death = d.Little<uint64_t>();
-    f.block = d.Little<uint64_t>();
-    f.birth = d.Little<uint64_t>();
-    f.upto = d.Little<uint64_t>();
-    s.forgotten_.push_back(f);
-  }
+  s.DecodeSpans(d, version);
   if (!s.DecodeOwners(d, version)) return bad;
+  s.DecodeTails(d, version);
+  if (!s.DecodeWindows(d, version)) return bad;
   if (!d.ok() || d.remaining() != 0) return bad;
   for (const auto& [id, l] : s.layers_) {
     if (l.parent == kNoLayer) continue;

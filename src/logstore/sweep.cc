@@ -11,23 +11,29 @@ namespace {
 
 class Sweeper {
  public:
-  Sweeper(const std::map<LayerId, Layer>& layers, const Superblock& superblock, size_t limit, const Index& index,
-          Index::Batch& batch, LiveChanges& changes)
-      : layers_(layers), superblock_(superblock), left_(limit), index_(index), batch_(batch), changes_(changes) {}
+  Sweeper(const SweepPlan& plan, const Index& index, Index::Batch& batch, SweepChanges changes)
+      : plan_(plan), left_(plan.limit), index_(index), batch_(batch), changes_(changes) {}
 
-  Result<SweepWork> Run(const SweepWork& work) {
+  Result<SweepWork> Run() {
+    const SweepWork& work = plan_.work;
     SweepWork rest;
     for (const LayerId layer : work.dropped) {
       LS_ASSIGN_OR_RETURN(const bool done, DropLayer(layer));
       if (!done) rest.dropped.push_back(layer);
     }
     for (const DeathSpan& span : work.forgotten) LS_RETURN_IF_ERROR(Forget(span, rest.forgotten));
+    for (size_t i = 0; i < work.tails.size(); ++i) {
+      // A later walk over all of the layer does for the earlier ones.
+      const auto again = [&](const LayerTail& t) { return t.layer == work.tails[i].layer && t.chunk == 0; };
+      if (std::any_of(work.tails.begin() + static_cast<ptrdiff_t>(i) + 1, work.tails.end(), again)) continue;
+      LS_RETURN_IF_ERROR(CutTail(work.tails[i], rest.tails));
+    }
     return rest;
   }
 
  private:
   void Dies(const Version& version) {
-    if (version.is_data()) --changes_[superblock_.segment_of(version.location)].blocks;
+    if (version.is_data()) --changes_.segments[plan_.superblock.segment_of(version.location)].blocks;
   }
 
   // Whether nothing of it is left.
@@ -48,10 +54,10 @@ class Sweeper {
       return false;
     }
     uint64_t end_block = 0;
-    const auto history = [&](LayerId, uint64_t block, const Version& version) {
-      if (block >= end_block && left_ == 0) return !(stopped = true);
-      end_block = block + 1;
-      Dies(version);
+    const auto history = [&](const HistoryRecord& record) {
+      if (record.block >= end_block && left_ == 0) return !(stopped = true);
+      end_block = record.block + 1;
+      Dies(record.version);
       left_ -= left_ != 0;
       return true;
     };
@@ -66,8 +72,8 @@ class Sweeper {
   }
 
   Status Forget(const DeathSpan& span, std::vector<DeathSpan>& rest) {
-    const auto layer = layers_.find(span.layer);
-    if (layer == layers_.end()) return {};  // it has died as a whole meanwhile
+    const auto layer = plan_.layers.find(span.layer);
+    if (layer == plan_.layers.end()) return {};  // it has died as a whole meanwhile
     if (left_ == 0) {
       rest.push_back(span);
       return {};
@@ -89,20 +95,56 @@ class Sweeper {
     return {};
   }
 
-  const std::map<LayerId, Layer>& layers_;
-  const Superblock& superblock_;
+  Status CutTail(const LayerTail& tail, std::vector<LayerTail>& rest) {
+    const auto layer = plan_.layers.find(tail.layer);
+    if (layer == plan_.layers.end() || layer->second.tops != 0) return {};
+    if (left_ == 0 || plan_.written.contains(tail.layer)) {
+      rest.push_back(tail);
+      return {};
+    }
+    uint64_t chunk = tail.chunk;
+    while (left_ != 0) {
+      const size_t limit = std::min<size_t>(left_, kGroup);
+      LS_ASSIGN_OR_RETURN(const auto chunks, index_.Chunks(tail.layer, chunk, kLastChunk, limit));
+      std::vector<ChunkKey> keys;
+      for (const uint64_t c : chunks) keys.push_back({tail.layer, c});
+      std::vector<ChunkVersions> records;
+      LS_RETURN_IF_ERROR(index_.LookupAll(keys, records));
+      for (size_t i = 0; i < keys.size(); ++i) CutChunk(layer->second, keys[i], records[i]);
+      left_ -= keys.size();
+      if (keys.size() < limit) return {};
+      chunk = chunks.back() + 1;
+    }
+    rest.push_back({tail.layer, chunk});
+    return {};
+  }
+  void CutChunk(const Layer& layer, const ChunkKey& key, ChunkVersions& record) {
+    bool changed = false;
+    for (Version& version : record) {
+      if (!version.exists() || layer.Retains(version.birth, kNow)) continue;
+      Dies(version);
+      if (version.is_data()) --changes_.used_blocks[key.layer];
+      version = {};
+      changed = true;
+    }
+    if (changed) batch_.PutChunk(key, record);
+  }
+
+  static constexpr size_t kGroup = 512;  // chunks looked up together
+  static constexpr uint64_t kLastChunk = UINT64_MAX >> 24;
+
+  const SweepPlan& plan_;
   size_t left_;
   const Index& index_;
   Index::Batch& batch_;
-  LiveChanges& changes_;
+  SweepChanges changes_;
   std::set<std::tuple<LayerId, uint64_t, SequenceNumber>> forgotten_;
 };
 
 }  // namespace
 
-Result<SweepWork> Sweep(const SweepWork& work, const std::map<LayerId, Layer>& layers, const Superblock& superblock,
-                        size_t limit, const Index& index, Index::Batch& batch, LiveChanges& changes) {
-  return Sweeper(layers, superblock, limit, index, batch, changes).Run(work);
+Result<SweepWork> Sweep(const SweepPlan& plan, const Index& index, Index::Batch& batch, SweepChanges changes) {
+  return Sweeper(plan, index, batch, changes).Run();
 }
 
 }  // namespace lockstep::logstore

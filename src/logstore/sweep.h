@@ -1,24 +1,32 @@
-// Forgetting: what the map holds of layers that have died, and of history that no position sees any more. Done in
-// pieces, as a part of folds, so that deleting a large volume does not hold one up.
+// Forgetting: what the map holds of layers that have died, of history that no position sees any more, and of what a
+// deleted or reverted volume wrote behind its last point. Done in pieces, as a part of folds, so that deleting a large
+// volume does not hold one up.
 #pragma once
 
 #include <map>
-#include <vector>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "logstore/index.h"
 #include "logstore/segment_table.h"
 
 namespace lockstep::logstore {
 
-struct SweepWork {
-  std::vector<LayerId> dropped;
-  std::vector<DeathSpan> forgotten;
-  bool empty() const { return dropped.empty() && forgotten.empty(); }
+struct SweepPlan {
+  const SweepWork& work;
+  const std::map<LayerId, Layer>& layers;       // every living layer that the work names
+  const std::unordered_set<LayerId>& written;   // the batch changes chunks of these: their tails wait
+  const Superblock& superblock;
+  size_t limit = 0;  // records to look at, about
 };
 
-// Adds to `batch` the removal of about `limit` records at most, and to `changes` what that makes of the segments.
-// `layers` holds every living layer that a span names. Answers what is left to do. Blocking.
-Result<SweepWork> Sweep(const SweepWork& work, const std::map<LayerId, Layer>& layers, const Superblock& superblock,
-                        size_t limit, const Index& index, Index::Batch& batch, LiveChanges& changes);
+// What it makes of the counts.
+struct SweepChanges {
+  LiveChanges& segments;
+  std::unordered_map<LayerId, int64_t>& used_blocks;  // of living layers
+};
+
+// Adds to `batch` the removal of what is to be forgotten. Answers what is left to do. Blocking.
+Result<SweepWork> Sweep(const SweepPlan& plan, const Index& index, Index::Batch& batch, SweepChanges changes);
 
 }  // namespace lockstep::logstore

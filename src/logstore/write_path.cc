@@ -81,6 +81,7 @@ bool WritePath::MayWait(const block::Request& request, const Status& room) const
 }
 
 void WritePath::Queue(const VolumeRecord& volume, block::Request& request) {
+  pool_.history().Stamp(request.op != block::Request::Op::kWrite);
   // Whoever comes later waits behind those who wait, so that writes enter the log in the order in which they came.
   if (!waiting_.empty()) return waiting_.push_back({volume.id, &request});
   Status room = CheckSpace(request);
@@ -99,6 +100,7 @@ void WritePath::WaitForSpace() {
 void WritePath::GoOn(const Status& freed) {
   while (!waiting_.empty()) {
     const auto [id, request] = waiting_.front();
+    pool_.history().Stamp(request->op != block::Request::Op::kWrite);
     const VolumeRecord* volume = pool_.structure().Find(id);
     Status room = volume ? CheckSpace(*request) : NotFound("the volume has been deleted");
     if (freed.ok() && MayWait(*request, room)) return WaitForSpace();
@@ -169,6 +171,7 @@ void WritePath::WriteBlocks(LayerId layer, uint64_t block, std::span<const io::B
   uint32_t count = 0;
   for (const io::Buffer& b : buffers) count += static_cast<uint32_t>(b.size / kBlockSize);
   LS_ASSERT(count <= pool_.writer().max_entry_blocks());
+  pool_.history().Stamp(false);
   if (Status room = pool_.writer().CheckSpace(1, count, LogWriter::Use::kData); !room.ok()) {
     pool_.seams().loop.Post([done = std::move(done), room]() mutable { done(room); });
     return;

@@ -92,9 +92,9 @@ void Draft::Add(block::Change change) {
   plan_.transaction.changes.push_back(std::move(change));
 }
 
-PointId Draft::TakePassingPoint(const std::vector<VolumeId>& volumes) {
+PointId Draft::TakePassingPoint(const std::vector<VolumeId>& volumes, block::SequenceNumber at) {
   const PointId point = NewId<PointId>();
-  Add(block::TakePoint{point, WithoutDuplicates(volumes)});
+  Add(block::TakePoint{point, WithoutDuplicates(volumes), at});
   return point;
 }
 

@@ -49,7 +49,8 @@ class Draft {
   // A new point of these volumes (duplicates are left out), with its record.
   catalog::PointId TakePoint(const std::vector<catalog::VolumeId>& volumes);
   // A point that lives inside the transaction only, without a record.
-  catalog::PointId TakePassingPoint(const std::vector<catalog::VolumeId>& volumes);
+  // `at`: of that position, which lies in the volumes' windows; 0: of now.
+  catalog::PointId TakePassingPoint(const std::vector<catalog::VolumeId>& volumes, block::SequenceNumber at = 0);
   void ReleasePassingPoint(catalog::PointId point);
   // Whoever held this point holds it no longer: it is released if nobody else does when the draft is finished.
   void LetGo(catalog::PointId point);

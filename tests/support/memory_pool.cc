@@ -46,10 +46,33 @@ Result<const VolumeState*> FindAtPoint(const Structure& s, PointId point, Volume
   return &state->second;
 }
 
-std::shared_ptr<Content> Shared(const Content& origin) {
-  auto content = std::make_shared<Content>(origin);
+std::shared_ptr<Content> Shared(const std::shared_ptr<Content>& origin) {
+  auto content = std::make_shared<Content>(*origin);
   for (auto& [block, piece] : content->blocks) piece.own = false;
+  content->origin = origin;
   return content;
+}
+
+// What a volume or a point with this content holds.
+void AddHeld(const Content* content, std::set<uint64_t>& versions) {
+  for (; content; content = content->origin.get())
+    for (const auto& [block, piece] : content->blocks)
+      if (piece.own) versions.insert(piece.version);
+}
+
+// What the volume is now belongs to its past, when it has a window.
+void Note(MemoryStorage::Structure& s, VolumeId id, uint64_t position) {
+  const auto past = s.pasts.find(id);
+  if (past != s.pasts.end()) past->second.states[position] = s.volumes.at(id);
+}
+
+const VolumeState& StateIn(const MemoryStorage::Past& past, uint64_t position) {
+  return std::prev(past.states.upper_bound(position))->second;
+}
+
+// A position has been taken.
+void Tell(MemoryStorage& s, const io::Clock* clock) {
+  if (clock) s.times[s.position] = clock->Wall();
 }
 
 // One change on a structure that is thrown away when any fails.
@@ -66,6 +89,7 @@ struct Applier {
   }
   Status operator()(const DeleteVolume& c) const {
     if (s.volumes.erase(c.volume) == 0) return NotFound(fmt::format("there is no volume {}", c.volume.ToString()));
+    s.pasts.erase(c.volume);
     return {};
   }
   Status operator()(const ResizeVolume& c) const {
@@ -76,12 +100,18 @@ struct Applier {
     return {};
   }
   Status operator()(const TakePoint& c) const {
-    PointState point{position, c.volumes, {}};
+    PointState point{c.at == 0 ? position : c.at, c.volumes, {}};
     if (c.volumes.empty()) return InvalidArgument("a point has at least one volume");
     if (s.points.contains(c.point)) return AlreadyExists(fmt::format("point {} exists", c.point.ToString()));
     for (const VolumeId volume : c.volumes) {
       LS_ASSIGN_OR_RETURN(const VolumeState* state, FindVolume(s, volume));
       if (!point.states.emplace(volume, *state).second) return InvalidArgument("a point names a volume twice");
+      if (c.at == 0) continue;
+      const auto past = s.pasts.find(volume);
+      if (past == s.pasts.end() || c.at < past->second.from || c.at >= position) {
+        return InvalidState("the position is not in the volume's window");
+      }
+      point.states[volume] = StateIn(past->second, c.at);
     }
     s.points.emplace(c.point, std::move(point));
     return {};
@@ -95,7 +125,7 @@ struct Applier {
     const uint64_t size = c.size == 0 ? origin->size : c.size;
     LS_RETURN_IF_ERROR(CheckSize(size));
     if (size < origin->size) return InvalidArgument("a clone is never smaller than its source");
-    if (!s.volumes.emplace(c.volume, VolumeState{size, 0, Shared(*origin->content)}).second) {
+    if (!s.volumes.emplace(c.volume, VolumeState{size, 0, Shared(origin->content)}).second) {
       return AlreadyExists(fmt::format("volume {} exists", c.volume.ToString()));
     }
     return {};
@@ -104,8 +134,36 @@ struct Applier {
     LS_ASSIGN_OR_RETURN(VolumeState * state, FindVolume(s, c.volume));
     LS_ASSIGN_OR_RETURN(const VolumeState* origin, FindAtPoint(s, c.point, c.source));
     state->size = std::max(state->size, origin->size);
-    state->content = Shared(*origin->content);
+    state->content = Shared(origin->content);
     state->content_set = position;
+    return {};
+  }
+  Status operator()(const SetHistory& c) const {
+    if (c.volumes.empty()) return InvalidArgument("a window needs a volume");
+    std::set<VolumeId> named;
+    for (const VolumeId volume : c.volumes) {
+      LS_RETURN_IF_ERROR(FindVolume(s, volume).status());
+      if (!named.insert(volume).second) return InvalidArgument("a window names a volume twice");
+      if (!c.window.on()) {
+        s.pasts.erase(volume);
+        continue;
+      }
+      MemoryStorage::Past& past = s.pasts[volume];
+      past.window = c.window;
+      if (past.from == 0) past.from = position;
+    }
+    return {};
+  }
+  Status operator()(const TrimHistory& c) const {
+    LS_RETURN_IF_ERROR(FindVolume(s, c.volume).status());
+    const auto found = s.pasts.find(c.volume);
+    if (found == s.pasts.end()) return InvalidState("the volume has no window");
+    MemoryStorage::Past& past = found->second;
+    if (c.from >= position) return InvalidState("that is not in the past");
+    if (c.from <= past.from) return {};
+    past.from = c.from;
+    past.since = std::max(past.since, c.since);
+    past.states.erase(past.states.begin(), std::prev(past.states.upper_bound(c.from)));
     return {};
   }
 };
@@ -127,8 +185,9 @@ void AddExtent(std::vector<Extent>& to, Extent extent) {
 
 class MemoryVolume final : public Volume {
  public:
-  MemoryVolume(std::shared_ptr<MemoryStorage> storage, io::Loop& loop, VolumeId id, std::optional<VolumeState> frozen)
-      : s_(std::move(storage)), loop_(loop), id_(id), frozen_(std::move(frozen)) {}
+  MemoryVolume(std::shared_ptr<MemoryStorage> storage, io::Loop& loop, const io::Clock* clock, VolumeId id,
+               std::optional<VolumeState> frozen)
+      : s_(std::move(storage)), loop_(loop), clock_(clock), id_(id), frozen_(std::move(frozen)) {}
 
   VolumeId id() const override { return id_; }
   uint64_t size() const override {
@@ -201,6 +260,8 @@ class MemoryVolume final : public Volume {
       Read(*state, request);
     } else {
       Change(s_->now.volumes.at(id_), request);
+      Note(s_->now, id_, s_->position);
+      Tell(*s_, clock_);
     }
     return {};
   }
@@ -233,7 +294,7 @@ class MemoryVolume final : public Volume {
         auto data = std::make_shared<Block>();
         std::memcpy(data->data(), b.data + at, kBlockSize);
         entry.data.push_back(data);
-        blocks[block] = {std::move(data), true};
+        blocks[block] = {std::move(data), true, ++s_->versions};
       }
     }
     s_->log.Add(std::move(entry), loop_);
@@ -241,6 +302,7 @@ class MemoryVolume final : public Volume {
 
   std::shared_ptr<MemoryStorage> s_;
   io::Loop& loop_;
+  const io::Clock* clock_;
   const VolumeId id_;
   const std::optional<VolumeState> frozen_;
 };
@@ -261,6 +323,11 @@ Task<Status> MemoryPool::Apply(Transaction transaction) {
   for (const block::Change& change : transaction.changes) LS_CO_RETURN_IF_ERROR(std::visit(applier, change));
   s_->now = std::move(next);
   ++s_->position;
+  Tell(*s_, clock_);
+  for (auto& [id, past] : s_->now.pasts) {
+    Note(s_->now, id, s_->position);
+    if (past.from == s_->position && clock_) past.since = clock_->Wall();
+  }
   s_->applied.insert(transaction.id);
   MemoryLog::Entry entry;
   entry.transaction = std::move(transaction);
@@ -279,12 +346,12 @@ Result<MemoryStorage::VolumeState> MemoryPool::StateAt(VolumeId volume, std::opt
 
 Result<std::shared_ptr<Volume>> MemoryPool::OpenVolume(VolumeId volume) {
   LS_RETURN_IF_ERROR(FindVolume(s_->now, volume).status());
-  return std::shared_ptr<Volume>(std::make_shared<MemoryVolume>(s_, loop_, volume, std::nullopt));
+  return std::shared_ptr<Volume>(std::make_shared<MemoryVolume>(s_, loop_, clock_, volume, std::nullopt));
 }
 
 Result<std::shared_ptr<Volume>> MemoryPool::OpenPoint(PointId point, VolumeId volume) {
   LS_ASSIGN_OR_RETURN(VolumeState state, StateAt(volume, point));
-  return std::shared_ptr<Volume>(std::make_shared<MemoryVolume>(s_, loop_, volume, std::move(state)));
+  return std::shared_ptr<Volume>(std::make_shared<MemoryVolume>(s_, loop_, clock_, volume, std::move(state)));
 }
 
 Task<Result<std::vector<Extent>>> MemoryPool::Diff(VolumeId volume, PointId from, std::optional<PointId> to) {
@@ -314,9 +381,16 @@ Task<Result<uint64_t>> MemoryPool::CopyUp(VolumeId volume, uint64_t offset, uint
   uint64_t copied = 0;
   const auto end = blocks.lower_bound((offset + length) / kBlockSize);
   for (auto it = blocks.lower_bound(offset / kBlockSize); it != end; ++it) {
-    if (!it->second.own) copied += kBlockSize;
+    if (it->second.own) continue;
+    copied += kBlockSize;
     it->second.own = true;
+    it->second.version = ++s_->versions;
   }
+  if (copied == 0 || !s_->now.pasts.contains(volume)) co_return copied;
+  ++s_->position;
+  s_->log.Add({}, loop_);
+  Note(s_->now, volume, s_->position);
+  Tell(*s_, clock_);
   co_return copied;
 }
 
@@ -348,16 +422,67 @@ Task<Result<block::CheckReport>> MemoryPool::Check() {
   co_return report;
 }
 
+std::set<uint64_t> MemoryPool::Held(const Removal& except) const {
+  std::set<uint64_t> versions;
+  const auto stays = [](const auto& removed, const auto& id) {
+    return std::find(removed.begin(), removed.end(), id) == removed.end();
+  };
+  for (const auto& [id, state] : s_->now.volumes)
+    if (stays(except.volumes, id)) AddHeld(state.content.get(), versions);
+  for (const auto& [id, past] : s_->now.pasts)
+    if (stays(except.volumes, id))
+      for (const auto& [position, state] : past.states) AddHeld(state.content.get(), versions);
+  for (const auto& [id, point] : s_->now.points)
+    if (stays(except.points, id))
+      for (const auto& [volume, state] : point.states) AddHeld(state.content.get(), versions);
+  return versions;
+}
+
+Status MemoryPool::CheckNamed(const Removal& removal) const {
+  for (const VolumeId& id : removal.volumes) LS_RETURN_IF_ERROR(FindVolume(s_->now, id).status());
+  for (const PointId& id : removal.points) LS_RETURN_IF_ERROR(Find(id).status());
+  return {};
+}
+
+Task<Result<std::vector<uint64_t>>> MemoryPool::WouldFree(std::vector<Removal> removals) {
+  co_await SuspendWith([this](auto resume) { loop_.Post(std::move(resume)); });
+  const size_t all = Held({}).size();
+  std::vector<uint64_t> freed;
+  for (const Removal& removal : removals) {
+    LS_CO_RETURN_IF_ERROR(CheckNamed(removal));
+    freed.push_back((all - Held(removal).size()) * kBlockSize);
+  }
+  co_return freed;
+}
+
+Task<Result<VolumeSpace>> MemoryPool::Space(VolumeId volume) {
+  co_await SuspendWith([this](auto resume) { loop_.Post(std::move(resume)); });
+  const Removal removal{{volume}, {}};
+  LS_CO_RETURN_IF_ERROR(CheckNamed(removal));
+  const std::set<uint64_t> others = Held(removal);
+  const VolumeState& state = s_->now.volumes.at(volume);
+  VolumeSpace space{state.content->blocks.size() * kBlockSize, (Held({}).size() - others.size()) * kBlockSize, 0};
+  for (const auto& [block, piece] : state.content->blocks) {
+    // An inherited one is that of the nearest ancestor that made it.
+    const Content* owner = state.content.get();
+    while (!owner->blocks.at(block).own) owner = owner->origin.get();
+    if (others.contains(owner->blocks.at(block).version)) space.shared += kBlockSize;
+  }
+  co_return space;
+}
+
 PoolInfo MemoryPool::Info() const {
   PoolInfo info{s_->id, s_->size, s_->size, 0, s_->position, s_->position};
-  for (const auto& [id, state] : s_->now.volumes) info.used += ToInfo(id, state).used;
+  for (const auto& [id, state] : s_->now.volumes) info.mapped += ToInfo(id, state).used;
+  info.live = info.used = Held({}).size() * kBlockSize;
+  info.history = info.live - info.mapped;
   info.free = info.size - std::min(info.size, info.used);
   return info;
 }
 
 std::vector<VolumeInfo> MemoryPool::Volumes() const {
   std::vector<VolumeInfo> all;
-  for (const auto& [id, state] : s_->now.volumes) all.push_back(ToInfo(id, state));
+  for (const auto& [id, state] : s_->now.volumes) all.push_back(*Find(id));
   return all;
 }
 
@@ -370,7 +495,30 @@ std::vector<PointInfo> MemoryPool::Points() const {
 
 Result<VolumeInfo> MemoryPool::Find(VolumeId volume) const {
   LS_ASSIGN_OR_RETURN(const VolumeState* state, FindVolume(s_->now, volume));
-  return ToInfo(volume, *state);
+  VolumeInfo info = ToInfo(volume, *state);
+  if (const auto past = s_->now.pasts.find(volume); past != s_->now.pasts.end()) {
+    info.window = past->second.window;
+    info.history_from = past->second.from;
+    info.history_since = past->second.since;
+  }
+  return info;
+}
+
+Task<Result<SequenceNumber>> MemoryPool::PositionAt(io::WallTime time) {
+  if (!clock_) co_return co_await Pool::PositionAt(time);
+  io::WallTime oldest{INT64_MAX};
+  for (const auto& [id, past] : s_->now.pasts) oldest = std::min(oldest, past.since);
+  if (time < oldest) co_return InvalidState("no window reaches back to that time");
+  SequenceNumber found = 0;
+  for (const auto& [position, when] : s_->times)
+    if (when <= time) found = position;
+  co_return found;
+}
+
+Task<Result<io::WallTime>> MemoryPool::TimeOf(SequenceNumber position) {
+  const auto found = s_->times.upper_bound(position);
+  if (found == s_->times.begin()) co_return co_await Pool::TimeOf(position);
+  co_return std::prev(found)->second;
 }
 
 Result<PointInfo> MemoryPool::Find(PointId point) const {

@@ -25,8 +25,10 @@ struct Content {
   struct Piece {
     std::shared_ptr<const Block> data;
     bool own = true;  // false: shared through a clone's origin, not copied up yet
+    uint64_t version = 0;  // of the own ones: which write or copying up made it
   };
   std::map<uint64_t, Piece> blocks;
+  std::shared_ptr<const Content> origin;  // of a clone: what it was made from
 };
 
 // What happened, for change streams: one entry for each position.
@@ -65,13 +67,23 @@ struct MemoryStorage {
     std::vector<block::VolumeId> volumes;
     std::map<block::VolumeId, VolumeState> states;
   };
+  // Of a volume with a window: what it was, from each of these positions on.
+  struct Past {
+    block::HistoryWindow window;
+    uint64_t from = 0;
+    io::WallTime since = {};
+    std::map<uint64_t, VolumeState> states;
+  };
   struct Structure {
     std::map<block::VolumeId, VolumeState> volumes;
+    std::map<block::VolumeId, Past> pasts;
     std::map<block::PointId, PointState> points;
   };
   block::PoolId id;
   uint64_t size = 0;
   uint64_t position = 0;
+  uint64_t versions = 0;  // made so far
+  std::map<uint64_t, io::WallTime> times;  // of positions, where somebody has a clock
   Structure now;
   std::set<block::TransactionId> applied;
   MemoryLog log;
@@ -80,7 +92,9 @@ struct MemoryStorage {
 // Requests take effect in the order of Submit, one loop turn later.
 class MemoryPool final : public block::Pool {
  public:
-  MemoryPool(std::shared_ptr<MemoryStorage> storage, io::Loop& loop) : s_(std::move(storage)), loop_(loop) {}
+  // Without a clock it does not know when its positions were.
+  MemoryPool(std::shared_ptr<MemoryStorage> storage, io::Loop& loop, const io::Clock* clock = nullptr)
+      : s_(std::move(storage)), loop_(loop), clock_(clock) {}
 
   block::PoolId id() const override { return s_->id; }
   Task<Status> Apply(block::Transaction transaction) override;
@@ -96,6 +110,10 @@ class MemoryPool final : public block::Pool {
   // Nothing is ever bad. A position counts volumes.
   Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
   Task<Result<block::CheckReport>> Check() override;
+  Task<Result<block::SequenceNumber>> PositionAt(io::WallTime time) override;
+  Task<Result<io::WallTime>> TimeOf(block::SequenceNumber position) override;
+  Task<Result<block::VolumeSpace>> Space(block::VolumeId volume) override;
+  Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<block::Removal> removals) override;
   block::PoolInfo Info() const override;
   std::vector<block::VolumeInfo> Volumes() const override;
   std::vector<block::PointInfo> Points() const override;
@@ -103,10 +121,14 @@ class MemoryPool final : public block::Pool {
   Result<block::PointInfo> Find(block::PointId point) const override;
 
  private:
+  // Versions that are held, by all but what is removed.
+  std::set<uint64_t> Held(const block::Removal& except) const;
+  Status CheckNamed(const block::Removal& removal) const;
   Result<MemoryStorage::VolumeState> StateAt(block::VolumeId volume, std::optional<block::PointId> point) const;
 
   std::shared_ptr<MemoryStorage> s_;
   io::Loop& loop_;
+  const io::Clock* clock_;
 };
 
 }  // namespace lockstep::test

@@ -69,6 +69,8 @@ class MemoryStream final : public ChangeStream {
     return std::any_of(c.volumes.begin(), c.volumes.end(), [this](VolumeId v) { return volumes_.contains(v); });
   }
   bool Concerns(const ReleasePoint&) const { return false; }
+  bool Concerns(const SetHistory&) const { return false; }
+  bool Concerns(const TrimHistory&) const { return false; }
   template <typename C>
   bool Concerns(const C& c) const {
     return volumes_.contains(c.volume);

@@ -47,6 +47,8 @@ class Follower {
   void Do(const block::ResizeVolume& c) { images_.at(c.volume).resize(c.size); }
   void Do(const block::TakePoint& c);
   void Do(const block::ReleasePoint&) { ADD_FAILURE() << "releasing a point is none of a follower's concerns"; }
+  void Do(const block::SetHistory&) { ADD_FAILURE() << "windows are none of a follower's concerns"; }
+  void Do(const block::TrimHistory&) { ADD_FAILURE() << "windows are none of a follower's concerns"; }
   void Do(const block::Clone& c);
   void Do(const block::SetContent& c);
 

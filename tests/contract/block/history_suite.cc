@@ -26,6 +26,7 @@ class History {
 
   // One operation, drawn at random, on both.
   void Step() {
+    if (positions_.empty()) Mark();
     const auto volumes = oracle_->Volumes();
     const auto points = oracle_->Points();
     const uint64_t draw = random_.Below(100);
@@ -40,6 +41,8 @@ class History {
     if (draw < 67) return ApplyBoth({ResizeVolume{volume.id, (1 + random_.Below(kMaxBlocks)) * kBlock}});
     if (draw < 76) return points.size() < kMaxPoints ? TakeStep(volumes) : ApplyBoth({ReleasePoint{Pick(points).id}});
     if (draw < 78) return CopyUpStep(volume);
+    if (draw < 81) return WindowStep(volume);
+    if (draw < 83) return PastStep(volumes);
     if (points.empty()) return;
     const PointInfo& point = Pick(points);
     const VolumeId source = Pick(point.volumes);
@@ -63,19 +66,51 @@ class History {
             << "point " << p.id.ToString() << ", volume " << v.ToString();
       }
     }
+    CompareSpace();
   }
 
  private:
+  // Every count of space, and what some removals would free.
+  void CompareSpace() {
+    ASSERT_TRUE(test_.Await(test_.pool_->Flush()).ok());
+    ASSERT_TRUE(test_.factory_->RunUntil([this] { return !test_.pool_->Info().freeing; }));
+    const PoolInfo expected = oracle_->Info(), got = test_.pool_->Info();
+    ASSERT_EQ(got.live, expected.live);
+    ASSERT_EQ(got.mapped, expected.mapped);
+    ASSERT_EQ(got.history, expected.history);
+    std::vector<Removal> removals = {{}};
+    for (const VolumeInfo& v : oracle_->Volumes()) {
+      ASSERT_EQ(test_.pool_->Find(v.id)->used, v.used);
+      const auto a = test_.Await(test_.pool_->Space(v.id)), b = OnOracle(oracle_->Space(v.id));
+      ASSERT_TRUE(a.ok() && b.ok());
+      ASSERT_EQ(a->mapped, b->mapped);
+      ASSERT_EQ(a->unique, b->unique);
+      ASSERT_EQ(a->shared, b->shared);
+      if (random_.OneIn(2)) removals[0].volumes.push_back(v.id);
+    }
+    for (const PointInfo& p : oracle_->Points()) {
+      removals.push_back({{}, {p.id}});
+      if (random_.OneIn(2)) removals[0].points.push_back(p.id);
+    }
+    const auto a = test_.Await(test_.pool_->WouldFree(removals)), b = OnOracle(oracle_->WouldFree(removals));
+    ASSERT_TRUE(a.ok() && b.ok());
+    ASSERT_EQ(*a, *b);
+    const auto report = test_.Await(test_.pool_->Check());
+    ASSERT_TRUE(report.ok());
+    ASSERT_EQ(report->problems, std::vector<std::string>());
+  }
+
   template <typename T>
   const T& Pick(const std::vector<T>& from) {
     return from[random_.Below(from.size())];
   }
 
-  Status OnOracle(Task<Status> task) {
-    std::optional<Status> result;
-    Spawn(std::move(task), [&result](Status s) { result = std::move(s); });
+  template <typename T>
+  T OnOracle(Task<T> task) {
+    std::optional<T> result;
+    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
     LS_ASSERT(loop_.RunUntil([&result] { return result.has_value(); }));
-    return *result;
+    return std::move(*result);
   }
 
   Status OnOracle(VolumeId id, Request& request) {
@@ -88,11 +123,49 @@ class History {
     return request.status;
   }
 
+  // Positions in `changes` are the reference pool's; the engine may count others: each step makes a pair.
   void ApplyBoth(std::vector<Change> changes) {
-    const Transaction transaction{{random_.NextUuid()}, std::move(changes)};
+    Transaction transaction{{random_.NextUuid()}, std::move(changes)};
     const Status expected = OnOracle(oracle_->Apply(transaction));
+    for (Change& change : transaction.changes) {
+      if (auto* take = std::get_if<TakePoint>(&change)) take->at = OnEngine(take->at);
+      if (auto* trim = std::get_if<TrimHistory>(&change)) trim->from = OnEngine(trim->from);
+    }
     const Status got = test_.Await(test_.pool_->Apply(transaction));
+    Mark();
     ASSERT_EQ(CodeName(got.code()), CodeName(expected.code())) << got.ToString() << " / " << expected.ToString();
+  }
+
+  void Mark() { positions_[oracle_->Info().last] = test_.pool_->Info().last; }
+  SequenceNumber OnEngine(SequenceNumber position) const {
+    const auto found = positions_.upper_bound(position);
+    return position == 0 || found == positions_.begin() ? position : std::prev(found)->second;
+  }
+  // A position that was the newest once.
+  SequenceNumber AnyPosition() {
+    auto it = positions_.begin();
+    std::advance(it, static_cast<ptrdiff_t>(random_.Below(positions_.size())));
+    return it->first;
+  }
+
+  void WindowStep(const VolumeInfo& volume) {
+    if (volume.history_from == 0) return ApplyBoth({SetHistory{{volume.id}, {1u << 30, 0}}});
+    if (random_.OneIn(4)) return ApplyBoth({SetHistory{{volume.id}, {}}});
+    ApplyBoth({TrimHistory{volume.id, AnyPosition(), {}}});
+  }
+  // Goes back, or tries to: most positions lie outside of the window.
+  void PastStep(const std::vector<VolumeInfo>& volumes) {
+    const VolumeInfo& volume = Pick(volumes);
+    SequenceNumber at = AnyPosition();
+    for (int i = 0; i < 8 && at < volume.history_from; ++i) at = AnyPosition();
+    const PointId point = test_.NewPointId();
+    std::vector<Change> changes = {TakePoint{point, {volume.id}, at}};
+    if (volumes.size() < kMaxVolumes && random_.OneIn(2))
+      changes.push_back(Clone{point, volume.id, test_.NewVolumeId(), 0});
+    else
+      changes.push_back(SetContent{volume.id, point, volume.id});
+    if (oracle_->Points().size() >= kMaxPoints || random_.OneIn(2)) changes.push_back(ReleasePoint{point});
+    ApplyBoth(std::move(changes));
   }
 
   void DataStep(const VolumeInfo& volume, Op op) {
@@ -111,6 +184,7 @@ class History {
       const Status status = oracle ? OnOracle(volume.id, request) : test_.Execute(*test_.Open(volume.id), request);
       ASSERT_TRUE(status.ok()) << status.ToString();
     }
+    Mark();
   }
 
   void TakeStep(const std::vector<VolumeInfo>& volumes) {
@@ -120,10 +194,11 @@ class History {
     ApplyBoth({take});
   }
 
-  // Copying up changes no content, so the reference pool has nothing to do.
   void CopyUpStep(const VolumeInfo& volume) {
     const auto copied = test_.Await(test_.pool_->CopyUp(volume.id, 0, volume.size));
     ASSERT_TRUE(copied.ok()) << copied.status().ToString();
+    ASSERT_EQ(*copied, *OnOracle(oracle_->CopyUp(volume.id, 0, volume.size)));
+    Mark();
   }
 
   std::vector<std::byte> Image(const VolumePtr& volume) { return *test_.Read(*volume, 0, volume->size() / kBlock); }
@@ -152,6 +227,7 @@ class History {
   sim::SimClock clock_;
   sim::SimLoop loop_{clock_, 1};  // the reference pool's own
   std::unique_ptr<MemoryPool> oracle_;
+  std::map<SequenceNumber, SequenceNumber> positions_;  // of the reference pool: the engine's of the same moment
 };
 
 // Ten histories of 300 operations; the pool is opened again after every 60.

@@ -43,7 +43,7 @@ class LogStoreFactory final : public PoolFactory {
   std::unique_ptr<block::Pool> OpenOn(std::unique_ptr<io::Disk> disk) {
     auto pool = Await(logstore::Open(std::move(disk), "index", options_,
                                      {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                      &env_.background()}));
+                                      env_.clock(), &env_.background()}));
     if (!pool.ok()) ADD_FAILURE() << pool.status().ToString();
     LS_ASSERT(pool.ok());
     return std::move(*pool);

@@ -265,11 +265,48 @@ class Commands(Case):
         self.assertIn(("Snapshot", "Synchronous"), types)
         self.assertNotIn("Mirror", {t for t, _ in types})
 
+    def test_space_is_counted_when_asked_for(self):
+        volume = self.do("volume", "show", "db_1")
+        self.assertEqual(volume["space"], {"mapped": 0, "unique": 0, "shared": 0})
+        self.assertIsNone(self.do("volume", "list")[0]["space"])
+        self.assertEqual(self.do("volume", "list", "--space")[0]["space"]["unique"], 0)
+        self.do("replica", "create", "group", "databases", "--name", "counted")
+        self.assertIsNone(self.do("point", "list")[0]["would_free"])
+        self.assertEqual(self.do("point", "list", "--space")[0]["would_free"], 0)
+        pool = self.do("pool", "show", "main")
+        self.assertEqual(pool["live"], pool["mapped"] + pool["history"])
+        self.assertGreaterEqual(pool["size"], pool["reclaimable"])
+
+    def test_history(self):
+        self.assertIsNone(self.do("volume", "show", "db_1")["history"])
+        kept = self.do("volume", "set", "--group", "databases", "--history", "24h", "--history-space", "1G")
+        self.assertEqual([v["history"]["seconds"] for v in kept], [86400] * len(kept))
+        self.assertEqual(kept[0]["history"]["bytes"], 1 << 30)
+        self.assertIn("1d, 1 GiB, since", self.text("volume", "show", "db_1"))
+        position = "@%d" % kept[0]["history"]["from_sequence"]
+        made = self.do("volume", "clone", "db_1", "db_1_then", "--at", position)
+        self.assertEqual(made[0]["name"], "db_1_then")
+        self.assertIsNone(made[0]["history"])
+        self.assertEqual(len(self.do("volume", "clone", "--group", "databases", "--suffix", "_now")), len(kept))
+        self.do("volume", "revert", "--group", "databases", "--at", position)
+        self.refuse(INVALID_STATE, "volume", "revert", "db_1", "--at", "-2d")
+        self.refuse(INVALID_STATE, "volume", "revert", "db_1_then", "--at", position)
+        self.refuse(INVALID_STATE, "volume", "clone", "db_1", "x", "--at", "@99999999")
+        self.refuse(INVALID_ARGUMENT, "volume", "revert", "db_1", "--at", "noon")
+        self.refuse(INVALID_ARGUMENT, "volume", "revert", "db_1", "--at", "2999-01-01 00:00:00")
+        self.refuse(USAGE, "volume", "set", "db_1", "--history", "soon")
+        self.refuse(USAGE, "volume", "set", "db_1")
+        self.refuse(USAGE, "volume", "set", "db_1", "--history", "1h", "--no-history")
+        self.refuse(USAGE, "volume", "revert", "db_1")
+        self.refuse(NOT_FOUND, "volume", "set", "none", "--history", "1h")
+        self.assertIsNone(self.do("volume", "set", "db_1", "--no-history")[0]["history"])
+
     def test_tables_are_for_people(self):
         self.do("replica", "create", "group", "databases", "--name", "nightly")
         for what in (["status"], ["capabilities"], ["pool", "list"], ["pool", "show", "main"], ["volume", "list"],
                      ["volume", "show", "db_1"], ["group", "list"], ["group", "show", "databases"],
-                     ["replica", "list"], ["replica", "show", "nightly"], ["point", "list"]):
+                     ["replica", "list"], ["replica", "show", "nightly"], ["point", "list"],
+                     ["volume", "list", "--space"], ["point", "list", "--space"]):
             text = self.text(*what)
             self.assertNotIn("{", text, what)
             self.assertTrue(text.endswith("\n"), what)

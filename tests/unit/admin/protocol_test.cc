@@ -10,6 +10,7 @@
 #include "admin/fields.h"
 #include "admin/lines.h"
 #include "admin/message.h"
+#include "admin/moment.h"
 #include "admin/methods.h"
 #include "admin/render.h"
 #include "admin/words.h"
@@ -170,6 +171,22 @@ TEST(Methods, HaveNamesOfTheirOwn) {
   EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
   for (const std::string_view name : names) EXPECT_NE(FindMethod(name), nullptr);
   EXPECT_EQ(FindMethod("volume.explode"), nullptr);
+}
+
+TEST(Moments, AreReadAsPeopleWriteThem) {
+  EXPECT_EQ(ParseMoment("@1234")->position, 1234u);
+  EXPECT_EQ(ParseMoment("-10m")->seconds_ago, 600u);
+  EXPECT_EQ(ParseMoment("-45")->seconds_ago, 45u);
+  constexpr int64_t kNoon = 1'795'262'400ll * 1'000'000;  // 2026-11-21 12:00:00 UTC
+  for (const char* text :
+       {"2026-11-21 12:00:00", "2026-11-21T12:00:00Z", "2026-11-21 12:00", "2026-11-21T12:00:00.000"})
+    EXPECT_EQ(ParseMoment(text)->time->us, kNoon) << text;
+  EXPECT_EQ(ParseMoment("2026-11-21T12:00:00.25Z")->time->us, kNoon + 250'000);
+  EXPECT_EQ(ParseMoment("2026-11-21")->time->us, kNoon - 43'200ll * 1'000'000);
+  for (const char* bad : {"", "@", "@x", "@-1", "@1x", "-", "-x", "noon", "2026-13-01", "2026-02-30",
+                          "2026-11-21 24:00", "2026-11-21 12", "2026-11-21 12:60", "2026-11-21 12:00:00.",
+                          "2026-11-21 12:00:00 CET", "1969-12-31 00:00", "26-11-21"})
+    EXPECT_EQ(ParseMoment(bad).status().code(), Code::kInvalidArgument) << bad;
 }
 
 }  // namespace

@@ -45,6 +45,18 @@ TEST(Codec, RefusesAStringLongerThanTheLimitOrTheInput) {
   EXPECT_FALSE(in.ok());
 }
 
+TEST(Units, ParsesLengthsOfTime) {
+  EXPECT_EQ(*ParseSeconds("90"), 90u);
+  EXPECT_EQ(*ParseSeconds("90s"), 90u);
+  EXPECT_EQ(*ParseSeconds("30m"), 1800u);
+  EXPECT_EQ(*ParseSeconds("24h"), 86'400u);
+  EXPECT_EQ(*ParseSeconds("7d"), 604'800u);
+  EXPECT_EQ(*ParseSeconds("2w"), 1'209'600u);
+  for (const char* bad : {"", "h", "1.5h", "-1h", "1hh", "1 h", "1y", "99999999999999999999", "18446744073709551615w"})
+    EXPECT_EQ(ParseSeconds(bad).status().code(), Code::kInvalidArgument) << bad;
+  for (const char* same : {"90s", "30m", "36h", "1d", "2w", "0s"}) EXPECT_EQ(FormatSeconds(*ParseSeconds(same)), same);
+}
+
 TEST(Units, ParsesWhatPeopleWrite) {
   EXPECT_EQ(*ParseSize("4096"), 4096u);
   EXPECT_EQ(*ParseSize("64MiB"), 64 * kMiB);

@@ -19,7 +19,8 @@ Picture Look(const Control& control) {
   Picture picture;
   const auto add = [&](std::string line) { picture.lines.insert(std::move(line)); };
   for (const VolumeView& view : control.Volumes()) {
-    add("volume " + view.record.name + " " + std::to_string(view.record.size));
+    add("volume " + view.record.name + " " + std::to_string(view.record.size) + " " +
+        std::to_string(view.window.seconds));
   }
   for (const RelationshipView& view : control.Relationships()) {
     add("pair " + std::string(catalog::Name(view.record.state)) + (view.record.group.IsNil() ? "" : " of a group"));
@@ -84,6 +85,7 @@ Scene SetTheScene(Node& node) {
   request.relationship_name = "r";
   GroupReplicaResult snapshots = Must(node.Run(node->CreateGroupReplica(request)));
   Must(node.Run(node->CreateExport({snapshots.target_elements[0], "x", false})));
+  EXPECT_TRUE(node.Run(node->SetHistory({made[0]}, {60, 0})).ok());
   return {node, made[0], made[1], group, std::move(snapshots)};
 }
 
@@ -120,6 +122,13 @@ const std::vector<Case>& Cases() {
       {"Detach", [](Scene& s) { return Modify(s, Operation::kDetach); }},
       {"Dissolve", [](Scene& s) { return Modify(s, Operation::kDissolve); }},
       {"ReturnToResourcePool", [](Scene& s) { return Modify(s, Operation::kReturnToResourcePool); }},
+      {"SetHistory", [](Scene& s) { return s.node.Run(s.node->SetHistory({s.a, s.b}, {3600, 0})); }},
+      {"CloneVolumes",
+       [](Scene& s) { return s.node.Run(s.node->CloneVolumes({{s.a, s.b}, {"a_now", "b_now"}, {}})).status(); }},
+      {"RevertVolumes",
+       [](Scene& s) {
+         return s.node.Run(s.node->RevertVolumes({{s.a}, {s.node->Volume(s.a)->history_from, {}, {}}, false}));
+       }},
       {"CreatePool", [](Scene& s) { return s.node.Run(s.node->CreatePool({"q", "/dev/q", kMiB})).status(); }},
   };
   return cases;

@@ -30,7 +30,7 @@ inline constexpr uint64_t kMiB = 1 << 20;
 class FragilePool final : public block::Pool {
  public:
   FragilePool(std::shared_ptr<test::MemoryStorage> storage, sim::SimEnv& env)
-      : inner_(std::move(storage), env.loop()), env_(env) {}
+      : inner_(std::move(storage), env.loop(), &env.clock()), env_(env) {}
 
   block::PoolId id() const override { return inner_.id(); }
   Task<Status> Apply(block::Transaction transaction) override {
@@ -86,6 +86,12 @@ class FragilePool final : public block::Pool {
     co_return report;
   }
   Task<Result<block::CheckReport>> Check() override { return inner_.Check(); }
+  Task<Result<block::SequenceNumber>> PositionAt(io::WallTime time) override { return inner_.PositionAt(time); }
+  Task<Result<io::WallTime>> TimeOf(block::SequenceNumber position) override { return inner_.TimeOf(position); }
+  Task<Result<block::VolumeSpace>> Space(block::VolumeId volume) override { return inner_.Space(volume); }
+  Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<block::Removal> removals) override {
+    return inner_.WouldFree(std::move(removals));
+  }
   block::PoolInfo Info() const override { return inner_.Info(); }
   std::vector<block::VolumeInfo> Volumes() const override { return inner_.Volumes(); }
   std::vector<block::PointInfo> Points() const override { return inner_.Points(); }

@@ -51,6 +51,25 @@ TEST_F(VolumesTest, VolumesGrowAndAreRenamedAndDeleted) {
   EXPECT_EQ(VolumesInEngine(), 1u);
 }
 
+TEST_F(VolumesTest, SpaceIsAskedOfTheEngine) {
+  const VolumeId a = Volume("a");
+  Write(a, 'x');
+  const VolumeId target = Replicate(SyncType::kSnapshot, a)->target_element;
+  EXPECT_EQ(Must(Run(control().SpaceOf(a))).shared, block::kBlockSize);
+  EXPECT_EQ(Must(Run(control().SpaceOf(target))).mapped, block::kBlockSize);
+  Write(a, 'y');
+  EXPECT_EQ(Must(Run(control().SpaceOf(a))).unique, block::kBlockSize);
+  EXPECT_EQ(Must(Run(control().SpaceOf(a))).shared, 0u);
+  const std::vector<PointView> points = control().Points();
+  ASSERT_EQ(points.size(), 1u);
+  const PointId point = points[0].record.id;
+  // The target holds what the point holds, so releasing it frees nothing; a point that is gone is left out.
+  const auto freed = Must(Run(control().FreedByPoints(pool_, {point, PointId{env_.random().NextUuid()}})));
+  EXPECT_EQ(freed, (std::map<PointId, uint64_t>{{point, 0}}));
+  EXPECT_EQ(Run(control().SpaceOf(VolumeId{env_.random().NextUuid()})).status().code(), Code::kNotFound);
+  EXPECT_EQ(Run(control().FreedByPoints(PoolId{env_.random().NextUuid()}, {})).status().code(), Code::kNotFound);
+}
+
 TEST_F(VolumesTest, AVolumeInUseIsNotDeleted) {
   const VolumeId a = Volume("a");
   const ExportId id = Must(Run(control().CreateExport({a, "", false})));

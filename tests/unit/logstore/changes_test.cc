@@ -66,7 +66,8 @@ class Changes : public testing::Test {
     auto disk = env_->OpenDisk("disk", 0);
     if (!disk.ok()) return disk.status();
     auto pool = Await(logstore::Open(std::move(*disk), "index", options_,
-                                     {env_->loop(), env_->executor(), env_->files(), env_->random(), env_->log()}));
+                                     {env_->loop(), env_->executor(), env_->files(), env_->random(), env_->log(),
+                                     env_->clock()}));
     if (pool.ok()) pool_ = std::move(*pool);
     return pool.status();
   }

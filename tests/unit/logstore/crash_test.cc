@@ -61,7 +61,7 @@ class Node {
     if (!disk.ok()) return disk.status();
     auto pool = AwaitOn(env_, logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
                                              {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                              &env_.background()}));
+                                              env_.clock(), &env_.background()}));
     if (!pool.ok()) return pool.status();
     pool_ = std::move(*pool);
     return {};
@@ -127,6 +127,10 @@ class Node {
   }
   Status CopyUp(block::VolumeId volume) {
     return AwaitOn(env_, pool_->CopyUp(volume, 0, kBlocks * kBlockSize)).status();
+  }
+  // Until what was let go has been swept out of the index, or the power is gone.
+  void AwaitSwept() {
+    env_.loop().RunUntil([this] { return !pool_->Info().freeing || env_.faults().power_is_cut(); });
   }
   size_t certain() const { return certain_; }
   size_t refused() const { return refused_; }
@@ -311,6 +315,19 @@ TEST(CrashEverywhere, RevertAndRelease) {
   CrashEverywhere([](Node& n, const Ids& ids) {
     (void)n.Apply({block::SetContent{ids.a, ids.p, ids.a}, block::SetContent{ids.b, ids.p, ids.a}});
     (void)n.Apply({block::ReleasePoint{ids.p}});
+    n.Flush();
+  });
+}
+TEST(CrashEverywhere, GivingBackWhatNothingHolds) {
+  CrashEverywhere([](Node& n, const Ids& ids) {
+    n.Write(ids.a, 0, kBlocks, 800);  // behind the point
+    (void)n.Apply({block::TakePoint{ids.q, {ids.a}}});
+    n.Write(ids.a, 5, 30, 801);
+    n.Settle();
+    (void)n.Apply({block::SetContent{ids.a, ids.p, ids.a}, block::DeleteVolume{ids.b}});
+    n.AwaitSwept();
+    (void)n.Apply({block::ReleasePoint{ids.q}});
+    n.AwaitSwept();
     n.Flush();
   });
 }

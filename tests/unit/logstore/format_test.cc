@@ -140,19 +140,36 @@ block::Transaction Everything() {
 }
 
 TEST(Transaction, RoundTripsEveryChange) {
-  const std::string bytes = EncodeTransaction(Everything());
+  const std::string bytes = EncodeTransaction({Everything(), {}});
   const auto back = DecodeTransaction(bytes);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(EncodeTransaction(*back), bytes);
   for (size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(DecodeTransaction(std::string_view(bytes).substr(0, n)).ok());
 }
 
+TEST(Transaction, TellsTheTimeAndWhatWindowsNeed) {
+  block::Transaction t = Everything();
+  const block::VolumeId volume{t.id.uuid};
+  t.changes = {block::SetHistory{{volume}, {60, 1 << 20}}, block::TrimHistory{volume, 77, {5}},
+               block::TakePoint{{t.id.uuid}, {volume}, 78}};
+  const std::string bytes = EncodeTransaction({t, {1'234'567}});
+  const auto back = DecodeTransaction(bytes);
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->time.us, 1'234'567);
+  EXPECT_EQ(std::get<block::TrimHistory>(back->transaction.changes[1]).since.us, 5);
+  EXPECT_EQ(std::get<block::TakePoint>(back->transaction.changes[2]).at, 78u);
+  EXPECT_EQ(EncodeTransaction(*back), bytes);
+  // One that only tells the time, and one that was written when nobody did.
+  EXPECT_EQ(DecodeTransaction(EncodeTransaction({{}, {9}}))->time.us, 9);
+  EXPECT_EQ(DecodeTransaction(EncodeTransaction({t, {}}))->time.us, 0);
+}
+
 TEST(Structure, RoundTripsAndForgetsNothing) {
   Structure s;
   auto t = Everything();
   t.changes.resize(4);  // a volume, its point and its clone stay
-  ASSERT_TRUE(s.Validate(t).ok());
-  s.Apply(t, 10);
+  ASSERT_TRUE(s.Validate(t, 9).ok());
+  s.Apply(t, 10, {});
   const auto back = Structure::Decode(s.Encode());
   ASSERT_TRUE(back.ok()) << back.status().ToString();
   EXPECT_TRUE(back->WasApplied(t.id));
@@ -162,15 +179,55 @@ TEST(Structure, RoundTripsAndForgetsNothing) {
   EXPECT_EQ(source.retained, (std::vector<SequenceNumber>{10, 10}));  // by the point, and by the clone's layer
 }
 
+TEST(Structure, RoundTripsWindows) {
+  Structure s;
+  block::Transaction t = Everything();
+  const block::VolumeId volume{std::get<block::CreateVolume>(t.changes[0]).volume};
+  t.changes = {t.changes[0], block::SetHistory{{volume}, {60, 0}}};
+  s.Apply(t, 10, {1'000'000});
+  const block::PointId point{t.id.uuid};
+  const auto apply = [&](uint8_t n, SequenceNumber at, std::vector<block::Change> changes) {
+    block::Transaction next{{t.id}, std::move(changes)};
+    next.id.uuid.bytes[1] = n;
+    ASSERT_TRUE(s.Validate(next, at - 1).ok());
+    s.Apply(next, at, {2'000'000});
+  };
+  apply(1, 20, {block::ResizeVolume{volume, 32768}});
+  apply(2, 30, {block::TakePoint{point, {volume}, 15}, block::SetContent{volume, point, volume},
+                block::ReleasePoint{point}});
+  apply(3, 40, {block::TrimHistory{volume, 12, {1'500'000}}});
+  const auto back = Structure::Decode(s.Encode());
+  ASSERT_TRUE(back.ok()) << back.status().ToString();
+  EXPECT_EQ(back->Encode(), s.Encode());
+  const VolumeRecord& v = *back->Find(volume);
+  EXPECT_EQ(v.history_from, 12u);
+  EXPECT_EQ(v.history_since.us, 1'500'000);
+  ASSERT_EQ(v.eras.size(), 3u);
+  EXPECT_EQ(v.EraAt(19).size, 8192u);
+  EXPECT_EQ(v.EraAt(29).size, 32768u);
+  EXPECT_EQ(v.EraAt(30).layer, v.top);
+  const Layer& old = back->layer(v.EraAt(12).layer);
+  EXPECT_EQ(old.keep_from, 12u);
+  EXPECT_EQ(old.keep_to, 29u);
+  EXPECT_EQ(old.retained, (std::vector<SequenceNumber>{15}));
+  EXPECT_TRUE(old.Retains(5, 13));
+  EXPECT_FALSE(old.Retains(5, 12));
+  EXPECT_TRUE(old.Retains(29, kNow));
+  EXPECT_FALSE(old.Retains(30, kNow));
+  // Cut short anywhere it is refused.
+  const std::string bytes = s.Encode();
+  for (size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(Structure::Decode(std::string_view(bytes).substr(0, n)).ok());
+}
+
 TEST(Structure, DropsALayerWhenNothingHoldsItAnyMore) {
   Structure s;
-  s.Apply(Everything(), 10);
+  s.Apply(Everything(), 10, {});
   EXPECT_EQ(s.volumes().size(), 1u);
   EXPECT_EQ(s.points().size(), 0u);
   // The volume was reverted to its own point: its new top layer still stands on the old one. The clone's layer is gone.
   EXPECT_EQ(s.layers().size(), 2u);
-  EXPECT_EQ(s.dropped().size(), 1u);
-  s.Apply({{*Uuid::Parse("00000000-0000-0000-0000-0000000000ff")}, {block::DeleteVolume{{{2}}}}}, 11);
+  EXPECT_EQ(s.to_sweep().dropped.size(), 1u);
+  s.Apply({{*Uuid::Parse("00000000-0000-0000-0000-0000000000ff")}, {block::DeleteVolume{{{2}}}}}, 11, {});
   EXPECT_TRUE(s.layers().empty());
 }
 

@@ -33,6 +33,8 @@ struct PoolModel {
   }
   void Do(const block::ReleasePoint& c) { points.erase(c.point); }
   void Do(const block::Clone& c) { volumes[c.volume] = points.at(c.point).at(c.source); }
+  void Do(const block::SetHistory&) {}  // history_test.cc looks at those
+  void Do(const block::TrimHistory&) {}
   void Do(const block::SetContent& c) {
     const size_t size = volumes[c.volume].blocks.size();
     volumes[c.volume] = points.at(c.point).at(c.source);

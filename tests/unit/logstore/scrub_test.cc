@@ -28,7 +28,7 @@ class Scrubbing : public testing::Test {
     disk = env_.OpenDisk("disk", 0);
     auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
                                      {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                      &env_.background()}));
+                                      env_.clock(), &env_.background()}));
     ASSERT_TRUE(pool.ok());
     pool_ = std::move(*pool);
     Apply({block::CreateVolume{id_, 64 << 20}});

@@ -41,7 +41,7 @@ class Trouble : public testing::Test {
     if (!disk.ok()) return disk.status();
     auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
                                      {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                      &env_.background()}));
+                                      env_.clock(), &env_.background()}));
     if (pool.ok()) pool_ = std::move(*pool);
     return pool.status();
   }
