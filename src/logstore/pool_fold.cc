@@ -221,7 +221,7 @@ Task<Status> LogPool::MarkReused() {
 Task<Status> LogPool::FreeDying() {
   if (segments_.dying() == 0 || (segments_.oldest_dying() > reads_->Oldest() && !LS_PLANTED(16)))
     co_return Status();
-  if (!LS_PLANTED(11)) LS_CO_RETURN_IF_ERROR(co_await MarkReused());
+  if (!LS_PLANTED(11) && !LS_PLANTED(2)) LS_CO_RETURN_IF_ERROR(co_await MarkReused());
   segments_.FreeDying(LS_PLANTED(16) ? UINT64_MAX : reads_->Oldest());
   co_return Status();
 }
