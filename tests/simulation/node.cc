@@ -72,7 +72,7 @@ Status Node::Open(const logstore::Options& options) {
   disk_ = static_cast<sim::SimDisk*>(disk->get());
   auto pool = Await(logstore::Open(std::move(*disk), "index", options,
                                    {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                    &env_.background()}),
+                                    env_.clock(), &env_.background()}),
                     "opening");
   if (!pool) return Internal("opening does not end");
   Answer("open", pool->status());

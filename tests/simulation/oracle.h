@@ -113,6 +113,9 @@ class Oracle {
   void Make(const block::ReleasePoint& c);
   void Make(const block::Clone& c);
   void Make(const block::SetContent& c);
+  // Windows change nothing that volumes and points show.
+  void Make(const block::SetHistory&) {}
+  void Make(const block::TrimHistory&) {}
   void Replace(VolumeId volume, PointId point, VolumeId source, size_t blocks);
   void MakeAll();
 

@@ -60,7 +60,8 @@ class EngineThreads : public testing::TestWithParam<io::DiskEngine> {
     auto options = logstore::Options::Tiny();
     auto pool = co_await logstore::Open(
         std::move(*disk), folder_ + "/index", options,
-        {env_->data_loop(), env_->executor(), env_->files(), env_->random(), env_->log()});
+        {env_->data_loop(), env_->executor(), env_->files(), env_->random(), env_->log(),
+         env_->clock()});
     LS_CO_RETURN_IF_ERROR(pool.status());
     pool_ = std::move(*pool);
     co_return Status();
