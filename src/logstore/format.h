@@ -1,7 +1,7 @@
-// The on-disk format of a pool's data device: superblock, segments, batches. Pure encoding and decoding, no I/O; every
+// The on-disk format of a pool's data devices: segments and batches. Pure encoding and decoding, no I/O; every
 // decoder treats its input as hostile. docs/format/log.md is the same in prose with a worked example.
 //
-//   device   := superblock superblock-copy ... segment*       (segments start at kDataOffset)
+//   device   := superblock superblock-copy ... segment*       (label.h; segments start at kDataOffset)
 //   segment  := batch*                                        (a batch never crosses a segment's end)
 //   batch    := header-block+ data-block*                     (blocks of 4096 bytes)
 //
@@ -24,7 +24,8 @@ namespace lockstep::logstore {
 using block::kBlockSize;
 using block::SequenceNumber;
 
-inline constexpr uint32_t kFormatVersion = 2;  // 1 had no least_index, and is read too
+// 1 had no least_index and 2 no table of devices (label.h); both are read, and become 3 when the pool is opened.
+inline constexpr uint32_t kFormatVersion = 3;
 inline constexpr uint64_t kDataOffset = 1 << 20;  // segments start here: room for what later versions keep in front
 inline constexpr uint64_t kMinSegmentSize = 256 << 10;
 inline constexpr uint64_t kMaxSegmentSize = uint64_t{1} << 30;
@@ -34,11 +35,12 @@ inline constexpr uint32_t kNoSegment = UINT32_MAX;
 // A layer holds the blocks that were written to a volume between two clonings or reverts; see structure.h.
 using LayerId = uint32_t;
 
-// In blocks 0 and 1; the newer valid copy counts. Written when the pool is made, and before segments are freed.
+// What a pool is, apart from its devices: the part of a label (label.h) that everybody needs. Written when the pool is
+// made, and before segments are freed.
 struct Superblock {
   block::PoolId pool;
   uint64_t segment_size = 0;  // bytes, a power of two
-  uint32_t segment_count = 0;
+  uint32_t segment_count = 0;  // behind the highest one; some numbers may be nobody's
   // Segments have been freed that an index of this number (Checkpoint::number) did not need any more, and may hold
   // something else now: an older index leads to the wrong blocks, and the log cannot be replayed from its beginning.
   // Durable before they are written over. 0: none was ever freed.
@@ -54,9 +56,6 @@ struct Superblock {
     return static_cast<uint32_t>((device_block - kDataOffset / kBlockSize) / segment_blocks());
   }
 };
-void EncodeSuperblock(const Superblock& superblock, std::span<std::byte, kBlockSize> to);
-// corrupted: not ours or damaged; not-supported: of a later version.
-Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from);
 
 // A place in the log: where the next batch is expected, and the chain that it must continue.
 struct LogPosition {

@@ -5,6 +5,7 @@
 // in log order. The map learns of a write when its batch has completed, so nothing is read that is not on the device.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "logstore/block_map.h"
 #include "logstore/change_stream.h"
 #include "logstore/cleaner.h"
+#include "logstore/device_set.h"
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
 #include "logstore/logstore.h"
@@ -26,17 +28,26 @@ namespace lockstep::logstore {
 class ReadPath;
 class WritePath;
 
-// Both copies, durable; a crash leaves a superblock that says the one or the other.
-Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock);
+// The index as it is, or a new one when there is none or it cannot be used: the log has everything that it had, until
+// parts of it have been reused. Blocking.
+Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Superblock& superblock,
+                                         const Options& options, const Seams& seams);
+
+// The device is none of the pool's any more. `was`: its last label.
+Task<Status> MarkRemoved(io::Disk& disk, Label was);
 
 class LogPool final : public block::Pool {
  public:
-  LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, std::unique_ptr<Index> index, Options options,
-          Seams seams);
+  // `label`: the pool's newest. `devices` holds all of its table.
+  LogPool(std::unique_ptr<DeviceSet> devices, Label label, std::unique_ptr<Index> index, Options options, Seams seams);
   ~LogPool() override;
 
   // Takes the checkpoint, replays the log behind it, and starts the writer. Once.
   Task<Status> Recover();
+  // Writes a new table, or what else has changed, to the devices that it names. In the turn of a fold.
+  Task<Status> WriteTable(DeviceTable table, bool exported);
+  // As of now, and in this version.
+  Task<Status> RenewLabels(bool exported);
 
   block::PoolId id() const override { return superblock_.pool; }
   Task<void> Close() override;
@@ -52,6 +63,13 @@ class LogPool final : public block::Pool {
   Task<Status> Flush() override;
   Task<Result<block::ScrubReport>> Scrub(block::ScrubOptions options) override;
   Task<Result<CheckReport>> Check() override;
+  Task<Result<DeviceId>> AddDevice(std::unique_ptr<io::Disk> disk, std::string path) override;
+  Task<Result<uint64_t>> Grow() override;
+  Task<Status> RemoveDevice(DeviceId device, block::DrainOptions options) override;
+  std::vector<block::DeviceInfo> Devices() const override;
+  Task<Status> Export(std::string note) override;
+  Task<Result<std::string>> Note() override;
+  Task<Status> Adopt() override;
   block::PoolInfo Info() const override;
   std::vector<block::VolumeInfo> Volumes() const override;
   std::vector<block::PointInfo> Points() const override;
@@ -66,7 +84,7 @@ class LogPool final : public block::Pool {
   Cleaner& cleaner() { return *cleaner_; }
   ChangeStreams& changes() { return changes_; }
   const Superblock& superblock() const { return superblock_; }
-  io::Disk& disk() { return *disk_; }
+  io::Disk& disk() { return *devices_; }
   ReadPath& reads() { return *reads_; }
   WritePath& writes() { return *writes_; }
   BadBlocks& bad_blocks() { return bad_blocks_; }
@@ -92,6 +110,8 @@ class LogPool final : public block::Pool {
 
  private:
   Task<Status> AppendTransaction(const block::Transaction& transaction);
+  // Entries that drop what lies beyond the new ends of volumes that the transaction makes smaller.
+  std::deque<Append> HolesOf(const block::Transaction& transaction);
   Task<Status> SyncNow();
   Task<Status> WaitForSpace();  // OK: something has come back
   Task<Status> Replay(LogPosition from);
@@ -104,6 +124,15 @@ class LogPool final : public block::Pool {
   // Fold and checkpoint on the executor, once frozen.
   Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
   Task<Status> MarkReused();
+  Label LabelFor(DeviceId device) const;
+  // What the size of the pool decides.
+  void Resized();
+  Status MayChangeDevices() const;
+  Task<Status> StartDraining(DeviceId device);
+  Task<Status> Drain(block::DrainOptions options, bool* paused);
+  Task<Status> StopDraining(DeviceId device);
+  Task<Status> FinishRemoval(DeviceId device);
+  Status RoomWithout(const DeviceRecord& device) const;
   void WarnOfSpace();
   using BlockRanges = std::vector<std::pair<uint64_t, uint64_t>>;  // first block, count
   // Blocks of the layer that entries in (after, until] may have changed: from the log, at the cost of what changed; or
@@ -119,7 +148,12 @@ class LogPool final : public block::Pool {
   Superblock superblock_;
   const Options options_;
   const Seams seams_;
-  std::unique_ptr<io::Disk> disk_;
+  std::unique_ptr<DeviceSet> devices_;
+  DeviceTable table_;            // as every label says
+  bool exported_ = false;        // likewise
+  const uint32_t compatible_;    // likewise
+  Status table_failure_;         // a label could not be written: which table counts is known after reopening
+  std::optional<DeviceId> draining_now_;  // somebody empties it
   Structure structure_;
   BadBlocks bad_blocks_;
   BlockMap map_;

@@ -1,4 +1,5 @@
 // How the pool moves its overlay into the index while writes go on.
+#include "logstore/label_io.h"
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
 
@@ -101,7 +102,7 @@ Task<Status> LogPool::FoldNow(bool persist) {
   if (!checkpoint) co_return Status();
   blocks_since_checkpoint_ -= blocks;
   checkpoint_number_ = plan.number;
-  segments_.Checkpointed(plan.position.next, reads_->NewGeneration());
+  segments_.Checkpointed(plan.position, reads_->NewGeneration());
   changes_.Forget(segments_.log_start());
   structure_.ForgetOwnersBefore(segments_.log_start());
   co_return co_await FreeDying();
@@ -131,11 +132,12 @@ void LogPool::WarnOfSpace() {
 }
 
 Task<Status> LogPool::MarkReused() {
-  Superblock reused = superblock_;
-  reused.least_index = checkpoint_number_;
-  if (superblock_.least_index == reused.least_index) co_return Status();
-  LS_CO_RETURN_IF_ERROR(co_await WriteSuperblock(*disk_, reused));
-  superblock_.least_index = reused.least_index;  // nothing else of it changes: executors may be reading it
+  if (superblock_.least_index == checkpoint_number_) co_return Status();
+  // One device says it for all: whoever opens the pool needs every one of them.
+  Label reused = LabelFor(table_.devices.front().id);
+  reused.superblock.least_index = checkpoint_number_;
+  LS_CO_RETURN_IF_ERROR(co_await WriteLabel(*devices_->Find(reused.device), reused));
+  superblock_.least_index = reused.superblock.least_index;  // executors read nothing but the geometry
   co_return Status();
 }
 

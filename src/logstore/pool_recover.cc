@@ -1,92 +1,14 @@
-// Making, finding and opening pools: the checkpoint from the index, then the log behind it.
+// Bringing a pool back: the checkpoint from the index, then the log behind it.
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <bit>
-#include <cstdlib>
 
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
 #include "logstore/write_path.h"
 
 namespace lockstep::logstore {
-namespace {
 
-constexpr uint32_t kMinSegments = 8;  // those that the cleaner and changes of structure keep, and some to write to
-
-struct AlignedBlock {
-  alignas(io::Disk::kMemoryAlignment) std::byte bytes[kBlockSize];
-};
-
-Task<Result<Superblock>> ReadSuperblock(io::Disk& disk) {
-  if (disk.size() < kDataOffset) co_return Corrupted("the device is too small to hold a pool");
-  const auto block = std::make_unique<AlignedBlock>();
-  // A crash between the writing of the copies leaves one older than the other. The newer one counts.
-  Result<Superblock> newest = Corrupted("not read");
-  for (const uint64_t copy : {0, 1}) {
-    const Status read = co_await ReadDisk(disk, copy * kBlockSize, block->bytes);
-    const Result<Superblock> superblock = read.ok() ? DecodeSuperblock(block->bytes) : Result<Superblock>(read);
-    const bool newer = superblock.ok() && (!newest.ok() || superblock->least_index > newest->least_index);
-    if (copy == 0 || newer) newest = superblock;
-  }
-  co_return newest;
-}
-
-}  // namespace
-
-Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock) {
-  const auto block = std::make_unique<AlignedBlock>();
-  EncodeSuperblock(superblock, block->bytes);
-  // The copy first: a pool exists once block 0 says so.
-  for (const uint64_t copy : {1, 0}) LS_CO_RETURN_IF_ERROR(co_await WriteDisk(disk, copy * kBlockSize, block->bytes));
-  co_return Status();
-}
-
-Options Options::Tiny() {
-  Options o;
-  o.index_cache_bytes = 256 << 10;
-  o.index_memtable_bytes = 64 << 10;
-  o.fold_weight = 24;
-  o.checkpoint_bytes = 256 << 10;
-  o.sweep_records = 40;
-  o.change_budget_bytes = 2 << 20;
-  return o;
-}
-
-Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options) {
-  if (options.segment_size == 0)
-    options.segment_size = std::bit_floor(std::clamp<uint64_t>(disk.size() / 1024, 4 << 20, 64 << 20));
-  if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize ||
-      (options.segment_size & (options.segment_size - 1)) != 0)
-    co_return InvalidArgument(fmt::format("a segment's size must be a power of two between {} and {}, not {}",
-                                          kMinSegmentSize, kMaxSegmentSize, options.segment_size));
-  if (disk.size() < kDataOffset + kMinSegments * options.segment_size)
-    co_return InvalidArgument(fmt::format("the device has {} bytes; a pool with segments of {} needs at least {}",
-                                          disk.size(), options.segment_size,
-                                          kDataOffset + kMinSegments * options.segment_size));
-  const Result<Superblock> present = co_await ReadSuperblock(disk);
-  if (present.ok())
-    co_return InUse(
-        fmt::format("the device holds pool {} already; erase its first 8 KiB to reuse it", present->pool.ToString()));
-  if (present.status().code() == Code::kIoError) co_return present.status();
-  Superblock superblock;
-  superblock.pool = id;
-  superblock.segment_size = options.segment_size;
-  superblock.segment_count =
-      static_cast<uint32_t>(std::min<uint64_t>(kMaxSegments, (disk.size() - kDataOffset) / options.segment_size));
-  co_return co_await WriteSuperblock(disk, superblock);
-}
-
-Task<Result<block::PoolId>> Identify(io::Disk& disk) {
-  LS_CO_ASSIGN_OR_RETURN(const Superblock superblock, co_await ReadSuperblock(disk));
-  co_return superblock.pool;
-}
-
-namespace {
-
-// The index as it is, or a new one when there is none or it cannot be used: the log has everything that it had.
 Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Superblock& superblock,
-                                         const Options& options, Seams& seams) {
+                                         const Options& options, const Seams& seams) {
   const block::PoolId pool = superblock.pool;
   LS_RETURN_IF_ERROR(seams.files.CreateDirectory(directory));
   const IndexOptions index_options{options.index_cache_bytes, options.index_memtable_bytes};
@@ -119,28 +41,6 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Sup
   return Index::Open(seams.files, directory, index_options, seams.log);
 }
 
-}  // namespace
-
-Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, std::string index_directory,
-                                                Options options, Seams seams) {
-  LS_CO_ASSIGN_OR_RETURN(const Superblock superblock, co_await ReadSuperblock(*disk));
-  if (disk->size() < kDataOffset + superblock.segment_size * superblock.segment_count)
-    co_return Corrupted(fmt::format("the device of pool {} is shorter than the pool: {} bytes instead of {}",
-                                    superblock.pool.ToString(), disk->size(),
-                                    kDataOffset + superblock.segment_size * superblock.segment_count));
-  Result<std::unique_ptr<Index>> index = Internal("not opened");
-  auto open_index = [&] { index = OpenIndex(index_directory, superblock, options, seams); };
-  co_await seams.executor.Call(seams.loop, open_index);
-  if (!index.ok()) co_return index.status();
-  auto pool = std::make_unique<LogPool>(std::move(disk), superblock, std::move(*index), options, seams);
-  const Status recovered = co_await pool->Recover();
-  if (!recovered.ok()) {
-    co_await pool->Close();
-    co_return recovered;
-  }
-  co_return std::unique_ptr<block::Pool>(std::move(pool));
-}
-
 Task<Status> LogPool::Recover() {
   LogPosition from{.segment = 0, .block = 0, .next_segment = 1, .previous_crc = 0, .next = 1};
   Result<std::optional<Checkpoint>> checkpoint = Internal("not read");
@@ -156,7 +56,8 @@ Task<Status> LogPool::Recover() {
   LS_CO_RETURN_IF_ERROR(used.status());
   LS_CO_RETURN_IF_ERROR(segments.status());
   for (const SegmentCount& s : *segments) {
-    if (s.segment >= segments_.count() || s.live == 0 || s.live > segments_.segment_blocks())
+    if (s.segment >= segments_.count() || segments_.is_absent(s.segment) || s.live == 0 ||
+        s.live > segments_.segment_blocks())
       co_return Corrupted(fmt::format("pool {}: the index counts blocks of a segment that the pool does not have",
                                       superblock_.pool.ToString()));
     segments_.Restore(s.segment, s.live, s.youngest);
@@ -176,6 +77,10 @@ Task<Status> LogPool::Recover() {
   const Status replayed = co_await Replay(from);
   replaying_ = false;
   LS_CO_RETURN_IF_ERROR(replayed);
+  for (const DeviceRecord& device : table_.devices)
+    for (const SegmentRange& r : device.ranges)
+      if (device.draining) segments_.Drain(r.first, r.count);
+  Resized();
   writer_.Start(replay_position_, seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
   // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
@@ -183,7 +88,7 @@ Task<Status> LogPool::Recover() {
 }
 
 Task<Status> LogPool::Replay(LogPosition from) {
-  LogReader reader(*disk_, superblock_, from, LogReader::Depth::kVerifyData);
+  LogReader reader(*devices_, superblock_, from, LogReader::Depth::kVerifyData);
   replay_position_ = from;
   folded_ = from.next;
   segments_.Open(from.segment);

@@ -5,14 +5,85 @@
 #include "base/assert.h"
 
 namespace lockstep::logstore {
-
 SegmentTable::SegmentTable(const Superblock& superblock)
     : segment_blocks_(superblock.segment_blocks()),
       state_(superblock.segment_count, State::kFree),
       live_(superblock.segment_count),
       uses_(superblock.segment_count),
       youngest_(superblock.segment_count),
-      free_(superblock.segment_count) {}
+      draining_(superblock.segment_count),
+      free_(superblock.segment_count),
+      usable_(superblock.segment_count) {}
+
+void SegmentTable::Remove(uint32_t first, uint32_t segments) {
+  for (uint32_t s = first; s < first + segments; ++s) {
+    LS_ASSERT(state_[s] == State::kFree || state_[s] == State::kAbsent);
+    if (state_[s] == State::kFree) {
+      --free_;
+      ++absent_;
+      --usable_;
+    }
+    state_[s] = State::kAbsent;
+    draining_[s] = false;
+  }
+}
+
+void SegmentTable::Add(uint32_t first, uint32_t segments) {
+  const uint32_t end = std::max(first + segments, count());
+  absent_ += end - count();
+  state_.resize(end, State::kAbsent);
+  live_.resize(end);
+  uses_.resize(end);
+  youngest_.resize(end);
+  draining_.resize(end);
+  for (uint32_t s = first; s < first + segments; ++s) {
+    LS_ASSERT(state_[s] == State::kAbsent);
+    state_[s] = State::kFree;
+    --absent_;
+    ++free_;
+    ++usable_;
+  }
+}
+
+void SegmentTable::Drain(uint32_t first, uint32_t segments) {
+  for (uint32_t s = first; s < first + segments; ++s) {
+    LS_ASSERT(!draining_[s] && state_[s] != State::kAbsent);
+    draining_[s] = true;
+    --usable_;
+    if (state_[s] == State::kFree) {
+      --free_;
+      ++absent_;
+      state_[s] = State::kAbsent;
+    } else {
+      ++draining_left_;
+    }
+  }
+}
+
+void SegmentTable::StopDraining(uint32_t first, uint32_t segments) {
+  for (uint32_t s = first; s < first + segments; ++s) {
+    LS_ASSERT(draining_[s]);
+    draining_[s] = false;
+    ++usable_;
+    if (state_[s] == State::kAbsent) {
+      state_[s] = State::kFree;
+      --absent_;
+      ++free_;
+    } else {
+      --draining_left_;
+    }
+  }
+}
+
+void SegmentTable::SetFree(uint32_t segment) {
+  state_[segment] = draining_[segment] ? State::kAbsent : State::kFree;
+  if (draining_[segment]) {
+    ++absent_;
+    --draining_left_;
+  } else {
+    ++free_;
+  }
+}
 
 void SegmentTable::Restore(uint32_t segment, uint32_t live, SequenceNumber youngest) {
   LS_ASSERT(state_[segment] == State::kFree && live > 0);
@@ -24,7 +95,7 @@ void SegmentTable::Restore(uint32_t segment, uint32_t live, SequenceNumber young
 }
 
 void SegmentTable::Open(uint32_t segment) {
-  if (segment >= count() || state_[segment] == State::kOpen) return;
+  if (segment >= count() || state_[segment] == State::kOpen || state_[segment] == State::kAbsent) return;
   if (state_[segment] == State::kFree) --free_;
   empty_.erase(segment);
   state_[segment] = State::kOpen;
@@ -66,12 +137,12 @@ void SegmentTable::AddLive(const LiveChanges& changes) {
   }
 }
 
-uint32_t SegmentTable::Checkpointed(SequenceNumber position, uint64_t generation) {
+uint32_t SegmentTable::Checkpointed(const LogPosition& position, uint64_t generation) {
   uint32_t started = 0;
   for (auto it = empty_.begin(); it != empty_.end();) {
     const auto end = end_.find(*it);
     const SequenceNumber behind = end == end_.end() ? 0 : end->second;
-    if (behind > position || Pinned(behind)) {
+    if (behind > position.next || Pinned(behind) || *it == position.segment || *it == position.next_segment) {
       ++it;
       continue;
     }
@@ -88,10 +159,9 @@ uint32_t SegmentTable::FreeDying(uint64_t generation) {
   const auto end =
       std::find_if(dying_.begin(), dying_.end(), [&](const Dying& d) { return d.generation > generation; });
   for (auto it = dying_.begin(); it != end; ++it) {
-    state_[it->segment] = State::kFree;
+    SetFree(it->segment);
     end_.erase(it->segment);
     aside_.erase(it->segment);
-    ++free_;
   }
   const uint32_t freed = static_cast<uint32_t>(end - dying_.begin());
   dying_.erase(dying_.begin(), end);
@@ -100,7 +170,9 @@ uint32_t SegmentTable::FreeDying(uint64_t generation) {
 
 bool SegmentTable::HoldsBack(uint32_t least_gain) const {
   for (const auto& [segment, end] : end_)
-    if (state_[segment] == State::kClosed && Pinned(end) && segment_blocks_ - live_[segment] >= least_gain) return true;
+    if (state_[segment] == State::kClosed && Pinned(end) &&
+        (draining_[segment] || segment_blocks_ - live_[segment] >= least_gain))
+      return true;
   return false;
 }
 
@@ -111,7 +183,7 @@ uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bo
     if (state_[segment] != State::kClosed || live_[segment] == 0 || segment_blocks_ - live_[segment] < least_gain)
       continue;
     const auto end = end_.find(segment);
-    if (segment == except || aside_.contains(segment)) continue;
+    if (segment == except || draining_[segment] || aside_.contains(segment)) continue;
     // What is pinned stays where it is, so emptying it brings nothing back.
     if (end != end_.end() && (end->second > folded || Pinned(end->second))) continue;
     // Cost and benefit as in Rosenblum and Ousterhout, "The design and implementation of a log-structured file system"
@@ -125,6 +197,17 @@ uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bo
     }
   }
   return best;
+}
+
+uint32_t SegmentTable::PickDraining(SequenceNumber folded) const {
+  if (draining_left_ == 0) return kNoSegment;
+  for (uint32_t segment = 0; segment < count(); ++segment) {
+    if (!draining_[segment] || state_[segment] != State::kClosed || live_[segment] == 0 || aside_.contains(segment))
+      continue;
+    const auto end = end_.find(segment);
+    if (end == end_.end() || end->second <= folded) return segment;
+  }
+  return kNoSegment;
 }
 
 }  // namespace lockstep::logstore

@@ -2,7 +2,8 @@
 // the cleaner, together with the changes of the map that make them live or dead, so the counts are exact as of the last
 // fold. Pure bookkeeping, no I/O.
 //
-// What becomes of a segment:  free -> open -> closed -> dying -> free
+// What becomes of a segment:  absent -> free -> open -> closed -> dying -> free
+//   absent   no device holds it, or its device is being emptied and it is empty already
 //   open     the log or the cleaner writes into it, or the log has announced that it will
 //   closed   nothing more is written; its live blocks become fewer
 //   dying    a durable checkpoint no longer knows of anything in it, but reads that began earlier may be under way
@@ -31,9 +32,27 @@ using LiveChanges = std::unordered_map<uint32_t, LiveChange>;
 
 class SegmentTable {
  public:
+  // All of them free.
   explicit SegmentTable(const Superblock& superblock);
 
+  // Devices come and go. In the turn of a fold.
+  // No device holds these. REQUIRES: they are free, or absent.
+  void Remove(uint32_t first, uint32_t segments);
+  // A device holds these, which are beyond the end or absent.
+  void Add(uint32_t first, uint32_t segments);
+  // Their device is to be emptied: they are not taken any more, and are absent once they are free.
+  void Drain(uint32_t first, uint32_t segments);
+  // It is to be used again after all.
+  void StopDraining(uint32_t first, uint32_t segments);
+  bool is_draining(uint32_t segment) const { return segment < draining_.size() && draining_[segment]; }
+  // Segments that are being drained and are not absent yet.
+  uint32_t draining_left() const { return draining_left_; }
+  bool is_absent(uint32_t segment) const { return state_[segment] == State::kAbsent; }
+
+  // Behind the highest segment; some of them may be absent. Only grows.
   uint32_t count() const { return static_cast<uint32_t>(state_.size()); }
+  // Segments of devices that are not being emptied.
+  uint32_t usable() const { return usable_; }
   uint32_t segment_blocks() const { return segment_blocks_; }
   uint32_t free_count() const { return free_; }
   uint32_t live(uint32_t segment) const { return live_[segment]; }
@@ -43,7 +62,7 @@ class SegmentTable {
   bool is_free(uint32_t segment) const { return state_[segment] == State::kFree; }
   uint64_t live_blocks() const { return live_total_; }
   // Blocks in segments that are not free and not live: garbage, headers, and room in open segments.
-  uint64_t dead_blocks() const { return uint64_t{count() - free_} * segment_blocks_ - live_total_; }
+  uint64_t dead_blocks() const { return uint64_t{count() - free_ - absent_} * segment_blocks_ - live_total_; }
   // Everything in the log from this entry on is still in place; what was before has been freed, at least in part.
   SequenceNumber log_start() const { return log_start_; }
 
@@ -62,8 +81,9 @@ class SegmentTable {
   void AddLive(const LiveChanges& changes);
 
   // Everything in the log before `position` is in a durable index, and so are all counts: segments without live blocks
-  // start dying. `generation` is that of reads that begin from now on. Answers how many did.
-  uint32_t Checkpointed(SequenceNumber position, uint64_t generation);
+  // start dying, but for those in which a recovery from there would look for the log. `generation` is that of reads
+  // that begin from now on. Answers how many did.
+  uint32_t Checkpointed(const LogPosition& position, uint64_t generation);
   // How many segments are dying, and the generation of the oldest.
   size_t dying() const { return dying_.size(); }
   uint64_t oldest_dying() const { return dying_.front().generation; }
@@ -81,16 +101,19 @@ class SegmentTable {
   // The closed segment that is worth most to clean: few live blocks, and old ones, which will not die by themselves
   // soon. `greedy`: only the fewest live blocks count. kNoSegment when the best would bring back less than
   // `least_gain` blocks. `folded`: the map knows of everything in the log before this entry.
-  // `except`: not this one.
+  // `except`: not this one. None of a device that is being drained: that brings no space back.
   uint32_t PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except = kNoSegment) const;
+  // A closed segment with live blocks that is being drained; what is pinned is left in place, so its blocks may go.
+  uint32_t PickDraining(SequenceNumber folded) const;
   // Something in the segment cannot be read: it is left alone from now on.
   void SetAside(uint32_t segment) { aside_.insert(segment); }
   size_t set_aside() const { return aside_.size(); }
 
  private:
+  void SetFree(uint32_t segment);
   bool Pinned(SequenceNumber end) const { return !pins_.empty() && end > *pins_.begin(); }
 
-  enum class State : uint8_t { kFree, kOpen, kClosed, kDying };
+  enum class State : uint8_t { kFree, kOpen, kClosed, kDying, kAbsent };
   struct Dying {
     uint32_t segment;
     uint64_t generation;
@@ -105,7 +128,8 @@ class SegmentTable {
   std::vector<Dying> dying_;                          // oldest first
   std::set<uint32_t> aside_;
   std::multiset<SequenceNumber> pins_;
-  uint32_t free_ = 0, cursor_ = 0;
+  std::vector<bool> draining_;
+  uint32_t free_ = 0, absent_ = 0, usable_ = 0, draining_left_ = 0, cursor_ = 0;
   uint64_t live_total_ = 0;
   SequenceNumber log_start_ = 1;
 };

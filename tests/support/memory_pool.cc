@@ -56,8 +56,10 @@ std::shared_ptr<Content> Shared(const Content& origin) {
 struct Applier {
   Structure& s;
   uint64_t position;
+  std::set<VolumeId>& touched;  // volumes that must not be made smaller any more
 
   Status operator()(const CreateVolume& c) const {
+    touched.insert(c.volume);
     LS_RETURN_IF_ERROR(CheckSize(c.size));
     if (!s.volumes.emplace(c.volume, VolumeState{c.size}).second) {
       return AlreadyExists(fmt::format("volume {} exists", c.volume.ToString()));
@@ -71,8 +73,13 @@ struct Applier {
   Status operator()(const ResizeVolume& c) const {
     LS_RETURN_IF_ERROR(CheckSize(c.size));
     LS_ASSIGN_OR_RETURN(VolumeState * state, FindVolume(s, c.volume));
-    if (c.size < state->size) return NotSupported("a volume does not get smaller");
+    if (c.size < state->size) {
+      if (touched.contains(c.volume)) return InvalidArgument("the transaction has changed the volume before");
+      auto& blocks = Writable(*state).blocks;
+      blocks.erase(blocks.lower_bound(c.size / kBlockSize), blocks.end());
+    }
     state->size = c.size;
+    touched.insert(c.volume);
     return {};
   }
   Status operator()(const TakePoint& c) const {
@@ -80,6 +87,7 @@ struct Applier {
     if (c.volumes.empty()) return InvalidArgument("a point has at least one volume");
     if (s.points.contains(c.point)) return AlreadyExists(fmt::format("point {} exists", c.point.ToString()));
     for (const VolumeId volume : c.volumes) {
+      touched.insert(volume);
       LS_ASSIGN_OR_RETURN(const VolumeState* state, FindVolume(s, volume));
       if (!point.states.emplace(volume, *state).second) return InvalidArgument("a point names a volume twice");
     }
@@ -91,6 +99,7 @@ struct Applier {
     return {};
   }
   Status operator()(const Clone& c) const {
+    touched.insert(c.volume);
     LS_ASSIGN_OR_RETURN(const VolumeState* origin, FindAtPoint(s, c.point, c.source));
     const uint64_t size = c.size == 0 ? origin->size : c.size;
     LS_RETURN_IF_ERROR(CheckSize(size));
@@ -101,6 +110,7 @@ struct Applier {
     return {};
   }
   Status operator()(const SetContent& c) const {
+    touched.insert(c.volume);
     LS_ASSIGN_OR_RETURN(VolumeState * state, FindVolume(s, c.volume));
     LS_ASSIGN_OR_RETURN(const VolumeState* origin, FindAtPoint(s, c.point, c.source));
     state->size = std::max(state->size, origin->size);
@@ -257,7 +267,8 @@ Task<Status> MemoryPool::Apply(Transaction transaction) {
   if (transaction.changes.empty()) co_return InvalidArgument("a transaction has at least one change");
   if (WasApplied(transaction.id)) co_return AlreadyExists("a transaction with this id was applied before");
   Structure next = s_->now;
-  const Applier applier{next, s_->position + 1};
+  std::set<VolumeId> touched;
+  const Applier applier{next, s_->position + 1, touched};
   for (const block::Change& change : transaction.changes) LS_CO_RETURN_IF_ERROR(std::visit(applier, change));
   s_->now = std::move(next);
   ++s_->position;
