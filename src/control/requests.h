@@ -31,6 +31,12 @@ struct CreatePoolRequest {
   uint64_t size = 0;  // bytes to make the file with; 0: the path exists, all of it is taken
 };
 
+struct ImportPoolRequest {
+  std::vector<std::string> paths{};  // of all its devices and files, in any order
+  std::string name{};                // empty: the one that it had
+  std::string index{};               // directory with its index, which is copied; empty: it is where indexes are kept
+};
+
 struct CreateVolumesRequest {
   std::optional<PoolId> pool{};  // absent: the only pool there is
   std::string name{};            // empty: generated. With count > 1: name_1, name_2, ...
