@@ -6,6 +6,7 @@
 
 #include "base/checksum.h"
 #include "base/codec.h"
+#include "block/change_stream.h"
 #include "logstore/label_io.h"
 #include "sim/crash_points.h"
 #include "tests/unit/logstore/crash_node.h"
@@ -320,6 +321,66 @@ TEST_F(Devices, AnExportedPoolOpensOnlyAsAnImportAndCarriesItsNote) {
     ASSERT_TRUE(env_.loop().RunUntil([&] { return closed; }));
   }
   Expect({"disk", "two"}, certain);
+}
+
+TEST_F(Devices, ABlockThatCannotBeReadKeepsItsDevice) {
+  Machine machine(env_, &history_, 16, {"two"});
+  Node node(env_, &history_);
+  ASSERT_TRUE(node.Open().ok());
+  machine.Prepare(node);
+  ASSERT_TRUE(node.AddDevice("two").ok());
+  // The first data of all: volume b, in the second batch, behind its header. A point holds it.
+  env_.media("disk")->AddReadError((1 << 20) + 3 * kBlockSize, kBlockSize);
+  const Status refused = node.RemoveDevice("disk");
+  EXPECT_EQ(refused.code(), Code::kIoError) << refused.message();
+  ASSERT_EQ(node.pool().Devices().size(), 2u);
+  EXPECT_FALSE(node.pool().Devices()[0].draining);
+  machine.Overwrite(node, 100, 3000);
+  EXPECT_TRUE(node.Flush()) << "and it is used as before";
+}
+
+TEST_F(Devices, AFollowerThatStandsStillDoesNotKeepADevice) {
+  Machine machine(env_, &history_, 16, {"two"});
+  Node node(env_, &history_);
+  ASSERT_TRUE(node.Open().ok());
+  machine.Prepare(node);
+  ASSERT_TRUE(node.AddDevice("two").ok());
+  auto stream = node.pool().Changes({machine.a}, node.pool().Points()[0].position);
+  ASSERT_TRUE(stream.ok()) << stream.status().ToString();
+  machine.Overwrite(node, 10, 3000);
+  const Status removed = node.RemoveDevice("disk");
+  EXPECT_TRUE(removed.ok()) << removed.message();
+  Status told;
+  for (int i = 0; i < 1000 && told.ok(); ++i) told = Node::AwaitOn(env_, (*stream)->Next()).status();
+  EXPECT_EQ(told.code(), Code::kInvalidState) << told.message();
+  stream->reset();
+}
+
+TEST_F(Devices, AScrubAndReadsGoOnWhileOneLeaves) {
+  Machine machine(env_, &history_, 16, {"two"});
+  size_t certain = 0;
+  {
+    Node node(env_, &history_);
+    ASSERT_TRUE(node.Open().ok());
+    machine.Prepare(node);
+    ASSERT_TRUE(node.AddDevice("two").ok());
+    std::optional<Result<block::ScrubReport>> scrubbed;
+    Spawn(node.pool().Scrub({0, 200'000, {}}), [&](Result<block::ScrubReport> r) { scrubbed.emplace(std::move(r)); });
+    size_t reads = 0;
+    const Status removed = node.RemoveDevice("disk", {[&](const block::DrainReport&) {
+                                               ++reads;
+                                               return block::DrainAnswer::kGoOn;
+                                             }});
+    ASSERT_TRUE(removed.ok()) << removed.message();
+    EXPECT_GT(reads, 0u);
+    ASSERT_TRUE(node.ReadAll());
+    ASSERT_TRUE(env_.loop().RunUntil([&] { return scrubbed.has_value(); }));
+    ASSERT_TRUE(scrubbed->ok()) << scrubbed->status().ToString();
+    EXPECT_EQ((*scrubbed)->bad, 0u);
+    ASSERT_TRUE(node.Flush());
+    certain = node.certain();
+  }
+  Expect({"two"}, certain);
 }
 
 // A label as a program of version 2 wrote it.
