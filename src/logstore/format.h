@@ -24,8 +24,8 @@ namespace lockstep::logstore {
 using block::kBlockSize;
 using block::SequenceNumber;
 
-// 1 had no least_index and 2 no table of devices (label.h); both are read, and become 3 when the pool is opened.
-inline constexpr uint32_t kFormatVersion = 3;
+// 1 had no least_index, and 2 and 3 no table of devices (label.h); all are read, and become 4 when the pool is opened.
+inline constexpr uint32_t kFormatVersion = 4;
 inline constexpr uint64_t kDataOffset = 1 << 20;  // segments start here: room for what later versions keep in front
 inline constexpr uint64_t kMinSegmentSize = 256 << 10;
 inline constexpr uint64_t kMaxSegmentSize = uint64_t{1} << 30;

@@ -17,7 +17,8 @@ constexpr uint32_t kReused = 1;                               // an incompatible
 constexpr uint8_t kExported = 1;                              // a flag
 constexpr uint8_t kInUse = 1, kDraining = 2;                  // states of devices
 constexpr size_t kCrcAt = 56;                                 // of bytes 0 to 55, in versions 2 and later
-constexpr size_t kBlockCrcAt = kBlockSize - 4;                // of everything before it, in versions 3 and later
+constexpr size_t kBlockCrcAt = kBlockSize - 4;                // of everything before it, in versions 4 and later
+constexpr uint32_t kFirstWithTable = 4;                       // version
 
 uint32_t NumberAt(std::span<const std::byte> from, size_t at) {
   uint32_t number;
@@ -74,7 +75,7 @@ Status DecodeTable(Decoder& d, DeviceTable& table, size_t devices, size_t ranges
   return CheckTable(table);
 }
 
-// What versions 3 and later have behind byte 60.
+// What versions 4 and later have behind byte 60.
 Status DecodeRest(std::span<const std::byte, kBlockSize> from, uint32_t incompatible, Label& label) {
   Decoder d(from.subspan(kCrcAt + 4));
   label.compatible = d.Little<uint32_t>();
@@ -198,12 +199,12 @@ Result<Label> DecodeLabel(std::span<const std::byte, kBlockSize> from) {
   if ((features & kReused) != 0 || label.version > 1) s.least_index = d.Little<uint64_t>();
   const size_t covered = from.size() - d.remaining();
   if (d.Little<uint32_t>() != Crc32c(from.first(covered))) return Corrupted("the superblock's checksum does not match");
-  if (label.version == 0 || label.version > kFormatVersion || (label.version < 3 && (features & ~kReused) != 0) ||
+  if (label.version == 0 || label.version > kFormatVersion || (label.version < kFirstWithTable && (features & ~kReused) != 0) ||
       block_size != kBlockSize)
     return NotSupported(fmt::format("the pool has format version {} (features {:#x}); this program reads versions 1 "
                                     "to {}: use a newer one", label.version, features, kFormatVersion));
   LS_RETURN_IF_ERROR(CheckGeometry(s));
-  if (label.version >= 3) {
+  if (label.version >= kFirstWithTable) {
     LS_RETURN_IF_ERROR(DecodeRest(from, features, label));
   } else {
     label.table = SingleDevice(s.pool, s.segment_count);

@@ -67,14 +67,14 @@ struct Label {
   bool NewerThan(const Label& other) const;
 };
 
-// One device with the pool's own id that holds all `segments`: what a new pool has, and what versions 1 and 2 were.
+// One device with the pool's own id that holds all `segments`: what a new pool has, and what versions 1 to 3 were.
 DeviceTable SingleDevice(const block::PoolId& pool, uint32_t segments);
 
 // Always in the present version. REQUIRES: at most kMaxDevices and kMaxRanges.
 void EncodeLabel(const Label& label, std::span<std::byte, kBlockSize> to);
 // Makes the checksums of an encoded label right again, for tools that build or repair one.
 void FixLabelChecksums(std::span<std::byte, kBlockSize> label);
-// Versions 1 to 3; of 1 and 2 the table is SingleDevice, of generation 0. corrupted: not ours or damaged;
+// Versions 1 to 4; of 1 to 3 the table is SingleDevice, of generation 0. corrupted: not ours or damaged;
 // not-supported: of a later version, or with features that this program does not know.
 Result<Label> DecodeLabel(std::span<const std::byte, kBlockSize> from);
 

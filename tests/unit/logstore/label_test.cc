@@ -61,7 +61,8 @@ TEST(Label, OfOlderVersionsIsAPoolOfOneDevice) {
     uint32_t version, features;
     uint64_t least;
   };
-  for (const auto& [version, features, least] : {Old{1, 0, 0}, Old{1, 1, 5}, Old{2, 0, 0}, Old{2, 1, 6}}) {
+  for (const auto& [version, features, least] :
+       {Old{1, 0, 0}, Old{1, 1, 5}, Old{2, 0, 0}, Old{2, 1, 6}, Old{3, 1, 7}}) {
     const auto label = DecodeLabel(OldLabel(version, features, least));
     ASSERT_TRUE(label.ok()) << version << ": " << label.status().ToString();
     EXPECT_EQ(label->version, version);
@@ -79,7 +80,7 @@ TEST(Label, IsRefusedByOlderProgramsWithTheVersionAsTheReason) {
   uint32_t version, crc;
   std::memcpy(&version, bytes.data() + 8, 4);
   std::memcpy(&crc, bytes.data() + 56, 4);
-  EXPECT_EQ(version, 3u);
+  EXPECT_EQ(version, 4u);
   EXPECT_EQ(crc, Crc32c(std::span(bytes).first(56)));
 }
 
@@ -90,7 +91,7 @@ TEST(Label, OfALaterVersionOrWithUnknownFeaturesIsRefusedClearly) {
     FixLabelChecksums(bytes);
     return DecodeLabel(bytes);
   };
-  EXPECT_EQ(with(8, 4).status().code(), Code::kNotSupported);
+  EXPECT_EQ(with(8, 5).status().code(), Code::kNotSupported);
   EXPECT_EQ(with(12, 1 | 1 << 20).status().code(), Code::kNotSupported) << "an incompatible feature";
   EXPECT_EQ(with(64, 1).status().code(), Code::kNotSupported) << "one with which nobody else may write";
   const auto compatible = with(60, 0xabc);
