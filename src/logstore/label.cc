@@ -199,8 +199,8 @@ Result<Label> DecodeLabel(std::span<const std::byte, kBlockSize> from) {
   if ((features & kReused) != 0 || label.version > 1) s.least_index = d.Little<uint64_t>();
   const size_t covered = from.size() - d.remaining();
   if (d.Little<uint32_t>() != Crc32c(from.first(covered))) return Corrupted("the superblock's checksum does not match");
-  if (label.version == 0 || label.version > kFormatVersion || (label.version < kFirstWithTable && (features & ~kReused) != 0) ||
-      block_size != kBlockSize)
+  const bool unknown = label.version < kFirstWithTable && (features & ~kReused) != 0;
+  if (label.version == 0 || label.version > kFormatVersion || unknown || block_size != kBlockSize)
     return NotSupported(fmt::format("the pool has format version {} (features {:#x}); this program reads versions 1 "
                                     "to {}: use a newer one", label.version, features, kFormatVersion));
   LS_RETURN_IF_ERROR(CheckGeometry(s));
