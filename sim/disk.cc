@@ -28,7 +28,8 @@ std::vector<std::byte> Gather(const io::DiskRequest& request) {
 
 }  // namespace
 
-SimDisk::SimDisk(Setup setup) : setup_(std::move(setup)), random_(setup_.seed), source_(setup_.loop.NewSource()) {}
+SimDisk::SimDisk(Setup setup)
+    : setup_(std::move(setup)), size_(setup_.media.size()), random_(setup_.seed), source_(setup_.loop.NewSource()) {}
 
 SimDisk::~SimDisk() { *alive_ = false; }
 

@@ -38,9 +38,13 @@ class SimDisk final : public io::Disk {
   // Requests that hang, and those of a node that crashed, may still be in flight: they are forgotten.
   ~SimDisk() override;
 
-  uint64_t size() const override { return setup_.media.size(); }
+  uint64_t size() const override { return size_; }
   uint32_t block_size() const override { return setup_.media.block_size(); }
   void Submit(io::DiskRequest& request) override;
+  Status RefreshSize() override {
+    size_ = setup_.media.size();
+    return {};
+  }
 
   void set_timing(DiskTiming timing) { setup_.timing = timing; }
   // Lets the requests that hang go on.
@@ -64,6 +68,7 @@ class SimDisk final : public io::Disk {
   Status Broken(const char* why) const;
 
   Setup setup_;
+  uint64_t size_;
   SimRandom random_;
   const SimLoop::Source source_;
   uint64_t next_id_ = 1;

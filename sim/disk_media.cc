@@ -11,6 +11,11 @@ SimDiskMedia::SimDiskMedia(uint64_t size, uint32_t block_size) : size_(size), bl
   LS_ASSERT(size % kPage == 0 && (block_size == 512 || block_size == 4096));
 }
 
+void SimDiskMedia::Grow(uint64_t size) {
+  LS_ASSERT(size % kPage == 0 && size >= size_);
+  size_ = size;
+}
+
 void SimDiskMedia::ReadStable(uint64_t offset, std::span<std::byte> to) const {
   LS_ASSERT(offset <= size_ && to.size() <= size_ - offset);
   while (!to.empty()) {

@@ -23,6 +23,8 @@ class SimDiskMedia {
   SimDiskMedia(uint64_t size, uint32_t block_size);
 
   uint64_t size() const { return size_; }
+  // Disks that are open learn of it by RefreshSize. A multiple of 4096, not less than before.
+  void Grow(uint64_t size);
   uint32_t block_size() const { return block_size_; }
 
   // What a read sees now. False if a latent error lies in the range.
@@ -81,7 +83,7 @@ class SimDiskMedia {
   void ClearReadErrors(uint64_t begin, uint64_t end);
   std::span<const std::byte> BlockOf(const Version& v) const { return std::span(*v.data).subspan(v.at, block_size_); }
 
-  const uint64_t size_;
+  uint64_t size_;
   const uint32_t block_size_;
   std::map<uint64_t, std::unique_ptr<Page>> pages_;        // stable, by page number
   std::map<uint64_t, std::vector<Version>> unflushed_;     // by block number; oldest first, never empty

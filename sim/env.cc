@@ -39,6 +39,13 @@ Result<std::unique_ptr<io::Disk>> SimEnv::OpenDisk(const std::string& path, uint
       path, loop_, faults_, *media(path), fault_random_.Next64(), timing_, &trace_, std::move(lease)}));
 }
 
+void SimEnv::RenameDisk(const std::string& from, const std::string& to) {
+  LS_ASSERT(!open_->contains(from) && disks_.contains(from) && !disks_.contains(to));
+  auto disk = disks_.extract(from);
+  disk.key() = to;
+  disks_.insert(std::move(disk));
+}
+
 void SimEnv::Crash() {
   network_.CutAll();
   loop_.DropAll();

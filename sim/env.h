@@ -53,6 +53,8 @@ class SimEnv final : public io::Env {
   // Adds a disk; replaces nothing. Returns its media, which lives as long as this.
   SimDiskMedia& AddDisk(const std::string& path, uint64_t size, uint32_t block_size = 4096);
   SimDiskMedia* media(const std::string& path);  // null if there is no such disk
+  // The disk is found at another path from now on. REQUIRES: it is there and not open, and nothing is at `to`.
+  void RenameDisk(const std::string& from, const std::string& to);
   void set_disk_timing(DiskTiming timing) { timing_ = timing; }  // of disks opened from now on
 
   // The machine loses power and comes back. REQUIRES: the node and its disks are destroyed. Drops what is left on the

@@ -55,6 +55,77 @@ void AddCheck(CLI::App& family, Cli& cli) {
   command->callback([&cli, name] { cli.RunCheck("pool.check", {{"pool", *name}}, ShowCheck); });
 }
 
+void AddDeviceCommands(CLI::App& pool, Cli& cli) {
+  struct Device {
+    std::string pool, device, size;
+    bool no_wait = false;
+  };
+  CLI::App* add = AddCommand(pool, "add-device", "Give a pool one more file or block device, while it is used",
+                             "  lockstep pool add-device main /dev/sdc\n"
+                             "  lockstep pool add-device main /srv/more.pool --size 100G");
+  auto added = std::make_shared<Device>();
+  add->add_option("pool", added->pool, "Name or id")->required();
+  add->add_option("path", added->device, "Block device, or file, with nothing on it")->required();
+  add->add_option("--size", added->size, "Make the file with this size")->check(CheckSize);
+  add->callback([&cli, added] {
+    Json params = {{"pool", added->pool}, {"path", added->device}};
+    if (!added->size.empty()) params["size"] = added->size;
+    cli.Run("pool.add_device", params, ShowPool);
+  });
+
+  CLI::App* grow = AddCommand(pool, "grow", "Take in what a pool's files or devices have become larger by",
+                              "  truncate -s 200G /srv/lockstep/main.pool && lockstep pool grow main");
+  auto grown = std::make_shared<std::string>();
+  grow->add_option("pool", *grown, "Name or id")->required();
+  grow->callback([&cli, grown] { cli.Run("pool.grow", {{"pool", *grown}}, ShowPool); });
+
+  CLI::App* remove = AddCommand(pool, "remove-device",
+                                "Empty a device of a pool and let it go, as a job, while it is used",
+                                "  lockstep pool remove-device main /dev/sdc\n"
+                                "  lockstep pool remove-device main /srv/more.pool --no-wait");
+  auto removed = std::make_shared<Device>();
+  remove->add_option("pool", removed->pool, "Name or id")->required();
+  remove->add_option("device", removed->device, "Path or id, as `lockstep pool show` has it")->required();
+  remove->add_flag("--no-wait", removed->no_wait, "Return when it has begun; it is a job");
+  remove->callback([&cli, removed] {
+    cli.RunJob("pool.remove_device", {{"pool", removed->pool}, {"device", removed->device}}, !removed->no_wait,
+               ShowReplicaResult);
+  });
+}
+
+void AddMovingCommands(CLI::App& pool, Cli& cli) {
+  CLI::App* leave = AddCommand(pool, "export", "Take leave of a pool, so that another machine can import it",
+                               "  lockstep pool export main\n"
+                               "  lockstep pool export main --index /mnt/stick/main.index");
+  auto left = std::make_shared<std::pair<std::string, std::string>>();
+  leave->add_option("pool", left->first, "Name or id")->required();
+  leave->add_option("--index", left->second, "Move its index into this new directory; it has to go along");
+  leave->callback([&cli, left] {
+    Json params = {{"pool", left->first}};
+    if (!left->second.empty()) params["index"] = left->second;
+    cli.Run("pool.export", params, ShowExported);
+  });
+
+  CLI::App* import = AddCommand(pool, "import",
+                                "Take in an exported pool with all that belongs to it, or one that has moved",
+                                "  lockstep pool import /dev/sdb /dev/sdc --index /mnt/stick/main.index\n"
+                                "  lockstep pool import /dev/disk/by-id/x1 /dev/disk/by-id/x2     (in any order)");
+  struct Import {
+    std::vector<std::string> paths;
+    std::string name, index;
+  };
+  auto taken = std::make_shared<Import>();
+  import->add_option("path", taken->paths, "All its devices and files, in any order")->required();
+  import->add_option("--name", taken->name, "A new name; without it the one that it had");
+  import->add_option("--index", taken->index, "Directory with its index, which is copied");
+  import->callback([&cli, taken] {
+    Json params = {{"paths", taken->paths}};
+    if (!taken->name.empty()) params["name"] = taken->name;
+    if (!taken->index.empty()) params["index"] = taken->index;
+    cli.Run("pool.import", params, ShowPool);
+  });
+}
+
 }  // namespace
 
 void AddPoolCommands(CLI::App& app, Cli& cli) {
@@ -90,6 +161,27 @@ void AddPoolCommands(CLI::App& app, Cli& cli) {
   AddShow(*pool, cli, "pool", ShowPool, "  lockstep pool show main");
   AddScrub(*pool, cli);
   AddCheck(*pool, cli);
+  AddDeviceCommands(*pool, cli);
+  AddMovingCommands(*pool, cli);
+}
+
+void AddResize(CLI::App& volume, Cli& cli) {
+  CLI::App* resize = AddCommand(volume, "resize", "Make a volume larger, or smaller with the loss of what lies beyond",
+                                "  lockstep volume resize db1 20G\n"
+                                "  lockstep volume resize db1 5G --discard-data");
+  struct Resize {
+    std::string name, size;
+  };
+  auto resized = std::make_shared<Resize>();
+  auto discard = std::make_shared<bool>(false);
+  resize->add_option("volume", resized->name, "Name or id")->required();
+  resize->add_option("size", resized->size, "The new size")->required()->check(CheckSize);
+  resize->add_flag("--discard-data", *discard, "To make it smaller: all beyond the new end is lost, but for points");
+  resize->callback([&cli, resized, discard] {
+    Json params = {{"volume", resized->name}, {"size", resized->size}};
+    if (*discard) params["discard_data"] = true;
+    cli.Run("volume.resize", params, ShowVolume);
+  });
 }
 
 void AddVolumeCommands(CLI::App& app, Cli& cli) {
@@ -138,14 +230,7 @@ void AddVolumeCommands(CLI::App& app, Cli& cli) {
     }
   });
 
-  CLI::App* resize = AddCommand(*volume, "resize", "Make a volume larger", "  lockstep volume resize db1 20G");
-  auto resized = std::make_shared<Create>();
-  resize->add_option("volume", resized->name, "Name or id")->required();
-  resize->add_option("size", resized->size, "The new size")->required()->check(CheckSize);
-  resize->callback([&cli, resized] {
-    cli.Run("volume.resize", {{"volume", resized->name}, {"size", resized->size}}, ShowVolume);
-  });
-
+  AddResize(*volume, cli);
   AddHistoryCommands(*volume, cli);
 
   CLI::App* rename =

@@ -140,6 +140,19 @@ std::string ShowPools(const Json& list) {
   return Shown(table, "pools");
 }
 
+namespace {
+// Of a pool with several.
+std::string ShowDevices(const Json& pool) {
+  const auto found = pool.find("devices");
+  if (found == pool.end() || found->size() < 2) return {};
+  Table table({"DEVICE", ">SIZE", ">TAKEN", ">LIVE", "STATE"});
+  for (const Json& device : *found)
+    table.Add({Text(device, "path"), Size(device, "size"), Size(device, "taken"), Size(device, "live"),
+               device.value("draining", false) ? "being emptied" : "in use"});
+  return Shown(table, "devices");
+}
+}  // namespace
+
 std::string ShowPool(const Json& pool) {
   return KeyValues({{"name", Text(pool, "name")},
                     {"id", Text(pool, "id")},
@@ -155,7 +168,15 @@ std::string ShowPool(const Json& pool) {
                     {"reclaimable", Size(pool, "reclaimable")},
                     {"newest position", Text(pool, "last_sequence")},
                     {"durable position", Text(pool, "durable_sequence")},
-                    {"created", Time(pool, "created")}});
+                    {"created", Time(pool, "created")}}) +
+         ShowDevices(pool);
+}
+
+std::string ShowExported(const Json& exported) {
+  std::string paths;
+  for (const Json& path : exported["paths"]) paths += (paths.empty() ? "" : " ") + path.get<std::string>();
+  return KeyValues({{"paths", paths}, {"index", Text(exported, "index")}}) +
+         "Take both along: lockstep pool import " + paths + " --index " + Text(exported, "index") + "\n";
 }
 
 std::string ShowCheck(const Json& report) {

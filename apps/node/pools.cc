@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/node/whole_file.h"
 #include "base/units.h"
 #include "logstore/logstore.h"
 
@@ -87,49 +88,142 @@ Task<void> LogstorePools::RemoveFile(std::string path) {
   co_await env_.executor().Call(env_.data_loop(), remove);
 }
 
-Task<PoolResult> LogstorePools::OpenStore(std::string path, std::unique_ptr<io::Disk> disk) {
-  const auto id = co_await logstore::Identify(*disk);
-  if (!id.ok()) co_return id.status().WithContext(path);
-  logstore::Seams seams{env_.data_loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                        env_.clock()};
-  std::string index = index_directory_ + "/" + id->ToString();
-  auto pool = co_await logstore::Open(std::move(disk), std::move(index), options_, seams);
-  if (!pool.ok()) co_return pool.status().WithContext(path);
+std::shared_ptr<block::Pool> LogstorePools::Share(std::unique_ptr<block::Pool> pool) {
+  ++open_;
   // The last reference may be dropped on the control loop; the pool itself ends on its own.
-  io::Loop& loop = env_.data_loop();
-  co_return std::shared_ptr<block::Pool>(std::move(pool).value().release(), [&loop](block::Pool* last) {
-    if (loop.IsCurrent()) delete last;
-    else loop.Post([last] { delete last; });
-  });
+  return {pool.release(), [this](block::Pool* last) {
+            env_.data_loop().Post([this, last] { Spawn(Close(std::unique_ptr<block::Pool>(last))); });
+          }};
+}
+
+Task<void> LogstorePools::Close(std::unique_ptr<block::Pool> pool) {
+  const auto closing = closing_.insert(pool->id());
+  co_await pool->Close();
+  pool.reset();
+  closing_.erase(closing);
+  --open_;
+  for (auto& go_on : std::exchange(closed_, {})) env_.data_loop().Post(std::move(go_on));
+}
+
+Task<void> LogstorePools::WaitForClosed() {
+  co_await env_.data_loop().Switch();
+  // What was dropped before has been posted before.
+  co_await SuspendWith([this](auto resume) { env_.data_loop().Post(std::move(resume)); });
+  while (open_ != 0) co_await NextClosed();
+}
+
+Task<void> LogstorePools::WaitForPool(block::PoolId pool) {
+  co_await env_.data_loop().Switch();
+  co_await SuspendWith([this](auto resume) { env_.data_loop().Post(std::move(resume)); });
+  while (closing_.contains(pool)) co_await NextClosed();
+}
+
+Task<PoolResult> LogstorePools::OpenStore(logstore::Opening opening, std::string index_from) {
+  block::PoolId id = opening.pool;
+  Status none = InvalidArgument("a pool is opened by the paths of its devices");
+  for (const logstore::DeviceFile& file : opening.devices) {
+    if (!id.IsNil()) break;
+    const auto there = co_await logstore::Identify(*file.disk);
+    if (there.ok()) id = *there;
+    else none = there.status().WithContext(file.path);
+  }
+  if (id.IsNil()) co_return none;
+  opening.index_directory = IndexOf(id);
+  if (!index_from.empty()) {
+    Status copied = co_await CopyIndex(index_from, opening.index_directory);
+    if (!copied.ok()) co_return copied;
+  }
+  const logstore::Seams seams{env_.data_loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
+                              env_.clock()};
+  const std::string path = opening.devices.empty() ? "" : opening.devices.front().path;
+  auto pool = co_await logstore::OpenDevices(std::move(opening), options_, seams);
+  if (!pool.ok()) co_return pool.status().WithContext(path);
+  co_return Share(std::move(pool).value());
+}
+
+Task<Result<std::unique_ptr<io::Disk>>> LogstorePools::OpenBlank(std::string path, uint64_t size, bool may_join,
+                                                                bool* made) {
+  *made = false;
+  if (size != 0) *made = co_await IsMissing(path);
+  auto disk = co_await OpenDisk(path, size);
+  if (!disk.ok()) co_return disk.status();
+  Status status;
+  if (size != 0 && !*made && (*disk)->size() != size) {
+    status = AlreadyExists(fmt::format("{} is there already, with {} bytes; to take it whole, give no size", path,
+                                       (*disk)->size()));
+  }
+  bool known = false;  // what a pool has left behind is not worth keeping
+  if (status.ok()) {
+    const auto there = co_await logstore::Identify(**disk);
+    const bool joining = there.status().code() == Code::kInvalidState;
+    if (joining && !may_join) status = there.status().WithContext(path);
+    known = there.status().code() == Code::kNotFound || joining;
+    if (there.ok()) status = AlreadyExists(fmt::format("{} is of pool {} already; take that in with `lockstep pool "
+                                                       "import`", path, there->ToString()));
+  }
+  if (status.ok() && !known) status = co_await CheckEmpty(**disk, path);
+  if (status.ok()) co_return std::move(disk).value();
+  std::move(disk).value().reset();
+  if (*made) co_await RemoveFile(path);
+  co_return status;
 }
 
 Task<PoolResult> LogstorePools::Create(std::string path, uint64_t size, block::PoolId id) {
   bool made = false;
-  if (size != 0) made = co_await IsMissing(path);
-  auto disk = co_await OpenDisk(path, size);
+  auto disk = co_await OpenBlank(path, size, false, &made);
   if (!disk.ok()) co_return disk.status();
-  Status status;
-  if (size != 0 && !made && (*disk)->size() != size) {
-    status = AlreadyExists(fmt::format("{} is there already, with {} bytes; to take it whole, give no size", path,
-                                       (*disk)->size()));
-  }
+  const Status status = co_await logstore::Format(**disk, id, logstore::FormatOptions{});
   if (status.ok()) {
-    const auto there = co_await logstore::Identify(**disk);
-    if (there.ok()) status = AlreadyExists(fmt::format("{} is the pool {} already; take it in with `add`", path,
-                                                       there->ToString()));
+    logstore::Opening opening;
+    opening.devices.push_back({path, std::move(disk).value()});
+    opening.pool = id;
+    co_return co_await OpenStore(std::move(opening), {});
   }
-  if (status.ok()) status = co_await CheckEmpty(**disk, path);
-  if (status.ok()) status = co_await logstore::Format(**disk, id, logstore::FormatOptions{});
-  if (status.ok()) co_return co_await OpenStore(std::move(path), std::move(disk).value());
   std::move(disk).value().reset();
   if (made) co_await RemoveFile(std::move(path));
   co_return status;
 }
 
-Task<PoolResult> LogstorePools::Open(std::string path) {
-  auto disk = co_await OpenDisk(path, 0);
-  if (!disk.ok()) co_return disk.status();
-  co_return co_await OpenStore(std::move(path), std::move(disk).value());
+Task<PoolResult> LogstorePools::Open(control::PoolPlace place) {
+  logstore::Opening opening;
+  opening.pool = place.pool;
+  opening.import = place.import;
+  Status unopened;
+  for (const std::string& path : place.paths) {
+    auto disk = co_await OpenDisk(path, 0);
+    if (disk.ok()) opening.devices.push_back({path, std::move(disk).value()});
+    else unopened = disk.status();
+    // One that is not there may be none of the pool's; if it is, the pool says that it lacks it.
+    if (!disk.ok() && disk.status().code() != Code::kNotFound) co_return unopened;
+    if (!disk.ok()) env_.log().Warn("{}", unopened.message());
+  }
+  if (opening.devices.empty()) co_return unopened;
+  co_return co_await OpenStore(std::move(opening), place.index);
+}
+
+Task<Result<std::unique_ptr<io::Disk>>> LogstorePools::OpenDevice(std::string path, uint64_t size) {
+  bool made = false;
+  co_return co_await OpenBlank(std::move(path), size, true, &made);
+}
+
+Task<Status> LogstorePools::CopyIndex(std::string from, std::string to) {
+  Status status;
+  auto copy = [&] { status = CopyDirectory(env_.files(), from, to); };
+  co_await env_.executor().Call(env_.data_loop(), copy);
+  co_return status;
+}
+
+Task<Result<std::string>> LogstorePools::LeaveIndex(block::PoolId pool, std::string to) {
+  co_await WaitForPool(pool);
+  std::string from = IndexOf(pool);
+  if (to.empty()) co_return from;
+  const Status copied = co_await CopyIndex(from, to);
+  if (!copied.ok()) co_return copied;
+  Status removed;
+  auto remove = [&] { removed = RemoveWholeDirectory(env_.files(), from); };
+  co_await env_.executor().Call(env_.data_loop(), remove);
+  if (!removed.ok()) env_.log().Warn("the index in {} stays behind: {}", from, removed.message());
+  co_return to;
 }
 
 }  // namespace lockstep::node

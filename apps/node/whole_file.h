@@ -1,4 +1,4 @@
-// Small files, read and replaced as a whole. Blocking: for start-up.
+// Files and directories of files as wholes. Blocking: for start-up, or on an executor.
 #pragma once
 
 #include <string>
@@ -13,6 +13,12 @@ Result<std::string> ReadWholeFile(io::FileSystem& files, const std::string& path
 // Writes `directory`/`name`, durably: after a crash it has the old content or the new, never a part.
 Status ReplaceWholeFile(io::FileSystem& files, const std::string& directory, const std::string& name,
                         std::string_view text);
+
+// Copies all files of a flat directory into one that is made, or empty (already-exists otherwise), durably. The file
+// "CURRENT", by which a database is known to be there, comes last.
+Status CopyDirectory(io::FileSystem& files, const std::string& from, const std::string& to);
+// With all files in it.
+Status RemoveWholeDirectory(io::FileSystem& files, const std::string& path);
 
 // Every directory on the way to `path`, as far as it is missing, durably.
 Status MakeDirectories(io::FileSystem& files, const std::string& path);

@@ -67,6 +67,64 @@ Answer ShowPool(Context& context, Params params) {
   co_return Renderer(context.control).Pool(*view);
 }
 
+Answer ImportPool(Context& context, Params params) {
+  Fields fields(*params);
+  control::ImportPoolRequest request;
+  request.paths = fields.Strings("paths");
+  request.name = fields.StringOr("name", "");
+  request.index = fields.StringOr("index", "");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  const auto id = co_await context.control.ImportPool(std::move(request));
+  if (!id.ok()) co_return id.status();
+  co_return PoolById(context.control, *id);
+}
+
+Answer ExportPool(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string pool = fields.String("pool");
+  std::string index = fields.StringOr("index", "");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, pool));
+  const auto kept = co_await context.control.ExportPool(view.record.id, std::move(index));
+  if (!kept.ok()) co_return kept.status();
+  co_return Json{{"paths", PathsOf(view.record)}, {"index", *kept}};
+}
+
+Answer AddDevice(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string pool = fields.String("pool");
+  std::string path = fields.String("path");
+  const uint64_t size = fields.Size("size", false);
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, pool));
+  const auto added = co_await context.control.AddDevice(view.record.id, std::move(path), size);
+  if (!added.ok()) co_return added.status();
+  co_return PoolById(context.control, view.record.id);
+}
+
+Answer GrowPool(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string pool = fields.String("pool");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, pool));
+  const auto grown = co_await context.control.GrowPool(view.record.id);
+  if (!grown.ok()) co_return grown.status();
+  LS_CO_ASSIGN_OR_RETURN(Json shown, PoolById(context.control, view.record.id));
+  shown["grown_by"] = *grown;
+  co_return shown;
+}
+
+Answer RemoveDevice(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string pool = fields.String("pool");
+  std::string device = fields.String("device");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, pool));
+  const auto job = co_await context.control.RemoveDevice(view.record.id, std::move(device));
+  if (!job.ok()) co_return job.status();
+  co_return Json{{"job", IdJson(job->uuid)}};
+}
+
 Answer ScrubPool(Context& context, Params params) {
   Fields fields(*params);
   const std::string pool = fields.String("pool");
@@ -177,9 +235,10 @@ Answer ResizeVolume(Context& context, Params params) {
   Fields fields(*params);
   const std::string volume = fields.String("volume");
   const uint64_t size = fields.Size("size", true);
+  const bool discard_data = fields.Bool("discard_data", false);
   LS_CO_RETURN_IF_ERROR(fields.Finish());
   LS_CO_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(context.control, volume));
-  LS_CO_RETURN_IF_ERROR(co_await context.control.ResizeVolume(view.record.id, size));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.ResizeVolume(view.record.id, size, discard_data));
   co_return VolumeById(context.control, view.record.id);
 }
 
@@ -239,8 +298,10 @@ Answer DeleteExport(Context& context, Params params) {
 
 std::span<const Method> PoolMethods() {
   static constexpr Method kMethods[] = {
-      {"pool.create", CreatePool}, {"pool.add", AddPool},     {"pool.list", ListPools},
-      {"pool.show", ShowPool},     {"pool.scrub", ScrubPool}, {"pool.check", CheckPool},
+      {"pool.create", CreatePool},         {"pool.add", AddPool},       {"pool.list", ListPools},
+      {"pool.show", ShowPool},             {"pool.scrub", ScrubPool},   {"pool.check", CheckPool},
+      {"pool.import", ImportPool},         {"pool.export", ExportPool}, {"pool.grow", GrowPool},
+      {"pool.add_device", AddDevice},      {"pool.remove_device", RemoveDevice},
   };
   return kMethods;
 }

@@ -119,9 +119,21 @@ Json Renderer::ExportRef(catalog::ExportId id) const {
 }
 
 Json Renderer::Pool(const control::PoolView& view) const {
+  const std::vector<std::string> paths = PathsOf(view.record);
+  Json devices = Json::array();
+  for (const block::DeviceInfo& device : view.devices) {
+    devices.push_back({{"id", IdJson(device.id.uuid)},
+                       {"path", device.path},
+                       {"size", device.size},
+                       {"taken", device.taken},
+                       {"live", device.live},
+                       {"draining", device.draining}});
+  }
   return {{"id", IdJson(view.record.id.uuid)},
           {"name", view.record.name},
-          {"path", view.record.path},
+          {"path", fmt::format("{}", fmt::join(paths, ", "))},
+          {"paths", paths},
+          {"devices", std::move(devices)},
           {"state", CodeName(view.state.code())},
           {"problem", view.state.ok() ? Json(nullptr) : Json(view.state.message())},
           {"size", view.info.size},

@@ -24,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -32,6 +33,7 @@
 #include "block/integrity.h"
 #include "block/types.h"
 #include "block/volume.h"
+#include "io/disk.h"
 
 namespace lockstep::block {
 
@@ -44,7 +46,9 @@ struct CreateVolume {
 struct DeleteVolume {
   VolumeId volume;
 };
-// Grows a volume; the new part is zeroes. Making it smaller is not-supported.
+// Makes a volume larger or smaller. What is new is zeroes; what lies beyond a new end is gone for good, but for points
+// that hold it. Requests beyond it are refused from then on. A transaction that makes a volume smaller does nothing to
+// it before that: makes it, replaces its content, resizes it or takes a point of it (invalid-argument).
 struct ResizeVolume {
   VolumeId volume;
   uint64_t size = 0;
@@ -163,6 +167,28 @@ class Pool {
   virtual Task<Result<SequenceNumber>> PositionAt(io::WallTime time);
   // About when the position was the newest; likewise.
   virtual Task<Result<io::WallTime>> TimeOf(SequenceNumber position);
+
+  // ---- Devices. Engines that live on devices offer these; the others answer not-supported.
+
+  // Takes in a device that holds nothing (in-use otherwise; already-exists: it is one of the pool's), while I/O goes
+  // on. Durable when it answers OK; after io-error, whether it is one is known when the pool has been opened again.
+  // `path` is for messages.
+  virtual Task<Result<DeviceId>> AddDevice(std::unique_ptr<io::Disk> disk, std::string path);
+  // Takes in what devices have become larger by. Answers the bytes that the pool has more.
+  virtual Task<Result<uint64_t>> Grow();
+  // Moves everything elsewhere, while I/O goes on, then forgets the device and lets its disk go. no-space: the others
+  // are too small. invalid-state: it is the only one. cancelled: `go_on` said so, or the pool is being closed. After
+  // an error the device is in use as before; but after a pause, and when the pool was closed or has failed meanwhile,
+  // it stays half emptied (DeviceInfo::draining) until this is called again.
+  virtual Task<Status> RemoveDevice(DeviceId device, DrainOptions options);
+  virtual std::vector<DeviceInfo> Devices() const { return {}; }
+  // Takes leave of the pool: everything is durable, nothing is accepted any more, and the pool does not open again
+  // unless as an import. `note` goes with it (too-large: beyond 500,000 bytes).
+  virtual Task<Status> Export(std::string note);
+  // What it was exported with, until it is adopted. not-found: it has not been exported.
+  virtual Task<Result<std::string>> Note();
+  // A pool that was opened as an import is at home here from now on. OK when it has not been exported.
+  virtual Task<Status> Adopt() { co_return Status(); }
 
   // Answered at once. `live`, `mapped`, `history` and `reclaimable` are exact counts as of a position that Flush brings
   // up to date; what deleting and releasing frees is taken off a little later, see PoolInfo::freeing.

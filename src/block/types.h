@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ using PoolId = Id<struct PoolTag>;
 using VolumeId = Id<struct VolumeTag>;
 using PointId = Id<struct PointTag>;
 using TransactionId = Id<struct TransactionTag>;
+using DeviceId = Id<struct DeviceTag>;
 
 // The unit that engines store and address. Requests are multiples of it; AlignedVolume (block/align.h) accepts any byte
 // range on top.
@@ -89,6 +91,29 @@ struct PoolInfo {
   // What was freed has not all been taken off yet: `live` and `history` still count some of it. Ends by itself.
   bool freeing = false;
   uint64_t moved = 0;          // bytes that the engine has copied to bring space back, since the pool was opened
+};
+
+struct DeviceInfo {
+  DeviceId id;
+  std::string path;       // as it was opened
+  uint64_t size = 0;      // bytes that the pool has there
+  uint64_t taken = 0;     // of them, in use: live data, garbage that comes back, overhead
+  uint64_t live = 0;      // of those, live data
+  bool draining = false;  // it is being emptied, to be removed
+};
+
+struct DrainReport {
+  uint64_t emptied = 0;  // bytes of the device
+  uint64_t total = 0;    // that were in use when it began
+};
+enum class DrainAnswer : uint8_t {
+  kGoOn,
+  kGiveUp,  // the device is in use as before
+  kPause,   // it stays half emptied, also when the pool is opened again, until it is gone on with
+};
+struct DrainOptions {
+  // Called now and then, on the pool's loop. May be null.
+  std::function<DrainAnswer(const DrainReport& so_far)> go_on;
 };
 
 }  // namespace lockstep::block

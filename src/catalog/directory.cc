@@ -1,8 +1,25 @@
 #include "catalog/directory.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace lockstep::catalog {
+
+std::vector<std::string> PathsOf(const PoolRecord& pool) {
+  std::vector<std::string> paths;
+  for (size_t at = 0; at < pool.path.size();) {
+    const size_t end = std::min(pool.path.find('\n', at), pool.path.size());
+    if (end > at) paths.push_back(pool.path.substr(at, end - at));
+    at = end + 1;
+  }
+  return paths;
+}
+
+std::string JoinPaths(const std::vector<std::string>& paths) {
+  std::string joined;
+  for (const std::string& path : paths) joined += (joined.empty() ? "" : "\n") + path;
+  return joined;
+}
 namespace {
 
 template <typename K, typename V>

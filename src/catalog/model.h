@@ -36,11 +36,15 @@ inline constexpr size_t kMaxNameLength = 128;
 struct PoolRecord {
   PoolId id{};         // the engine's own id of it, so that a wrong file at the path is noticed
   std::string name{};
-  std::string path{};  // of the data device or file, as the engine opens it
+  std::string path{};  // of its devices or files, as the engine opens them; one a line, in no order that matters
   uint64_t size = 0;  // as asked for at creation; 0: what was there
   WallTime created{};
   bool operator==(const PoolRecord&) const = default;
 };
+
+// PoolRecord::path as a list, and back.
+std::vector<std::string> PathsOf(const PoolRecord& pool);
+std::string JoinPaths(const std::vector<std::string>& paths);
 
 struct VolumeRecord {
   VolumeId id{};

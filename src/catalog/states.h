@@ -145,7 +145,7 @@ enum class JobState : uint16_t {
 };
 
 // What a job is doing; ours, printed by the CLI and stored.
-enum class JobKind : uint16_t { kCopy = 1, kScrub = 2 };
+enum class JobKind : uint16_t { kCopy = 1, kScrub = 2, kDrain = 3 };
 
 // Completed, Terminated, Killed, Exception: a job never leaves these.
 constexpr bool IsFinal(JobState state) { return state >= JobState::kCompleted && state <= JobState::kException; }

@@ -140,8 +140,10 @@ Task<void> Control::Impl::ReadUsage(PoolId id) {
   co_await surroundings_.data_loop.Switch();
   const block::PoolInfo info = pool->Info();
   const std::vector<block::VolumeInfo> volumes = pool->Volumes();
+  std::vector<block::DeviceInfo> devices = pool->Devices();
   co_await surroundings_.control_loop.Switch();
   pools_[id].info = info;
+  pools_[id].devices = std::move(devices);
   for (const block::VolumeInfo& volume : volumes) used_[volume.id] = volume;
 }
 

@@ -48,6 +48,17 @@ Task<Result<PoolId>> Control::CreatePool(CreatePoolRequest request) { return imp
 Task<Result<PoolId>> Control::AddPool(std::string name, std::string path) {
   return impl_->AddPool(std::move(name), std::move(path));
 }
+Task<Result<PoolId>> Control::ImportPool(ImportPoolRequest request) { return impl_->ImportPool(std::move(request)); }
+Task<Result<std::string>> Control::ExportPool(PoolId pool, std::string index_to) {
+  return impl_->ExportPool(pool, std::move(index_to));
+}
+Task<Result<block::DeviceId>> Control::AddDevice(PoolId pool, std::string path, uint64_t size) {
+  return impl_->AddDevice(pool, std::move(path), size);
+}
+Task<Result<uint64_t>> Control::GrowPool(PoolId pool) { return impl_->GrowPool(pool); }
+Task<Result<JobId>> Control::RemoveDevice(PoolId pool, std::string device) {
+  return impl_->RemoveDevice(pool, std::move(device));
+}
 Task<Result<JobId>> Control::ScrubPool(PoolId pool, uint64_t bytes_per_second) {
   return impl_->ScrubPool(pool, bytes_per_second);
 }
@@ -75,7 +86,9 @@ Task<Result<std::vector<VolumeId>>> Control::CreateVolumes(CreateVolumesRequest 
   return impl_->CreateVolumes(std::move(request));
 }
 Task<Status> Control::DeleteVolume(VolumeId volume) { return impl_->DeleteVolume(volume); }
-Task<Status> Control::ResizeVolume(VolumeId volume, uint64_t size) { return impl_->ResizeVolume(volume, size); }
+Task<Status> Control::ResizeVolume(VolumeId volume, uint64_t size, bool discard_data) {
+  return impl_->ResizeVolume(volume, size, discard_data);
+}
 Task<Status> Control::RenameVolume(VolumeId volume, std::string name) {
   return impl_->RenameVolume(volume, std::move(name));
 }

@@ -65,6 +65,20 @@ class Control {
   Task<Result<PoolId>> CreatePool(CreatePoolRequest request);
   // Takes in a pool that exists at the path, as of another catalog. Its volumes are known by generated names.
   Task<Result<PoolId>> AddPool(std::string name, std::string path);
+  // Takes in an exported pool with the volumes, groups, relationships, aspects and exports that it brings along; names
+  // that are taken get a number. A pool that is known and not open is opened where it is now.
+  Task<Result<PoolId>> ImportPool(ImportPoolRequest request);
+  // Takes leave of a pool with all its volumes and what belongs to them, so that it can be imported elsewhere. Answers
+  // where its index is, which goes along: in the directory `index_to`, which is made, or where it was. in-use: clients
+  // are connected, jobs run, or a group holds volumes of other pools, too.
+  Task<Result<std::string>> ExportPool(PoolId pool, std::string index_to);
+  // One more device or file, on which is nothing. `size` as in CreatePoolRequest.
+  Task<Result<block::DeviceId>> AddDevice(PoolId pool, std::string path, uint64_t size);
+  // Takes in what devices or files have become larger by. Answers how many bytes the pool has more.
+  Task<Result<uint64_t>> GrowPool(PoolId pool);
+  // A job that moves everything elsewhere and then forgets the device, which is named by its path or its id. It goes on
+  // after a restart; suspended it leaves the device half emptied, cancelled it leaves it in use.
+  Task<Result<JobId>> RemoveDevice(PoolId pool, std::string device);
   // Reads sizes and use of pools and volumes afresh from the engines; the questions below answer what was last read.
   // Done by itself after every change.
   Task<void> RefreshUsage();
@@ -87,8 +101,9 @@ class Control {
   // in-use: it is exported, or is source or target of a relationship (say which in the sentence). A member of groups
   // leaves them.
   Task<Status> DeleteVolume(VolumeId volume);
-  // Only grows. in-use: the target of a relationship.
-  Task<Status> ResizeVolume(VolumeId volume, uint64_t size);
+  // Smaller only with `discard_data` (invalid-state otherwise): what lies beyond the new end is gone, but for points.
+  // in-use: the target of a relationship.
+  Task<Status> ResizeVolume(VolumeId volume, uint64_t size, bool discard_data = false);
   Task<Status> RenameVolume(VolumeId volume, std::string name);
   // Opens the volumes' windows, changes their limits, or closes them when there is none: all or none. Volumes of one
   // pool only.

@@ -1,7 +1,7 @@
 // Inside Control: its state, and the use cases by file. change.cc carries changes out (the intent protocol), startup.cc
 // settles what a crash left, exports.cc keeps the server in step, copying.cc drives background copies, scrubbing.cc
-// scrubs, rules.cc checks the parameters of requests; volumes.cc, groups.cc, replicas.cc, modify.cc and jobs.cc are the
-// use cases, views.cc answers questions.
+// scrubs, devices.cc changes a pool's devices, moving.cc exports and imports pools, rules.cc checks the parameters of
+// requests; volumes.cc, groups.cc, replicas.cc, modify.cc and jobs.cc are the use cases, views.cc answers questions.
 #pragma once
 
 #include <atomic>
@@ -26,6 +26,18 @@ struct OpenPool {
   std::shared_ptr<block::Pool> pool;  // null while it is not usable
   Status state;                       // why not
   block::PoolInfo info;               // as last read
+  std::vector<block::DeviceInfo> devices{};  // likewise
+};
+
+// The removal of a device whose job has not ended.
+struct Draining {
+  JobId job;
+  block::DeviceId device;
+  std::string path;
+  bool running = false;
+  uint16_t percent = 0;
+  bool storing = false;  // the percentage is on its way into the catalog
+  std::shared_ptr<std::atomic<block::DrainAnswer>> answer{};  // to the run; read on the data loop
 };
 
 // A scrub whose job has not ended.
@@ -51,6 +63,11 @@ class Control::Impl {
 
   Task<Result<PoolId>> CreatePool(CreatePoolRequest request);
   Task<Result<PoolId>> AddPool(std::string name, std::string path);
+  Task<Result<PoolId>> ImportPool(ImportPoolRequest request);
+  Task<Result<std::string>> ExportPool(PoolId pool, std::string index_to);
+  Task<Result<block::DeviceId>> AddDevice(PoolId pool, std::string path, uint64_t size);
+  Task<Result<uint64_t>> GrowPool(PoolId pool);
+  Task<Result<JobId>> RemoveDevice(PoolId pool, std::string device);
   Task<Result<JobId>> ScrubPool(PoolId pool, uint64_t bytes_per_second);
   Task<Result<block::CheckReport>> CheckPool(PoolId pool);
   Task<Result<block::VolumeSpace>> SpaceOf(VolumeId volume);
@@ -63,7 +80,7 @@ class Control::Impl {
 
   Task<Result<std::vector<VolumeId>>> CreateVolumes(CreateVolumesRequest request);
   Task<Status> DeleteVolume(VolumeId volume);
-  Task<Status> ResizeVolume(VolumeId volume, uint64_t size);
+  Task<Status> ResizeVolume(VolumeId volume, uint64_t size, bool discard_data);
   Task<Status> RenameVolume(VolumeId volume, std::string name);
   VolumeView ViewOf(const catalog::VolumeRecord& record) const;
 
@@ -173,6 +190,27 @@ class Control::Impl {
   Task<void> FailInterruptedScrubs();                                              // likewise
   void StopScrubs();
 
+  // ---- devices.cc. All but Run, See, Store and End REQUIRE the mutex.
+  Task<std::vector<block::DeviceInfo>> DevicesOf(std::shared_ptr<block::Pool> pool);
+  Task<Status> PutPaths(PoolId pool, std::vector<std::string> paths);
+  void StartDrain(PoolId pool);
+  Task<void> RunDrain(PoolId pool);
+  void SeeDrain(PoolId pool, uint16_t percent);
+  Task<void> StoreDrain(PoolId pool, JobId job);
+  Task<void> EndDrain(PoolId pool, Status status);
+  Task<Status> ModifyDrain(catalog::JobRecord job, catalog::Operation operation);
+  // After a restart: paths that are no devices (any more) are forgotten, removals go on.
+  Task<void> SettleDevices(PoolId pool);
+  Task<void> SettleDrainJobs();
+  void PauseDrains();
+
+  // ---- moving.cc. REQUIRE the mutex.
+  Status MayLeave(PoolId pool) const;
+  catalog::Mutation EverythingOf(PoolId pool) const;
+  Task<Status> TakeInNote(catalog::PoolRecord record, std::shared_ptr<block::Pool> pool, catalog::Mutation brought);
+  Task<Status> Relocate(catalog::PoolRecord record, std::shared_ptr<block::Pool> pool);
+  Task<void> Drop(std::shared_ptr<block::Pool> pool);
+
   // ---- jobs.cc
   void ScheduleJobRemoval();
   Task<void> RemoveExpiredJobs();
@@ -194,6 +232,7 @@ class Control::Impl {
   ExportSet published_;
   std::map<RelationshipId, Progress> progress_;
   std::map<PoolId, Scrubbing> scrubs_;
+  std::map<PoolId, Draining> drains_;
   std::set<PoolId> copying_;               // pools whose copy loop runs
   std::vector<io::Closure> copies_ended_;  // who waits for copying_ to become empty
   std::map<JobId, std::vector<io::Closure>> job_waiters_;

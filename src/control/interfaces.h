@@ -4,12 +4,21 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "base/task.h"
 #include "block/pool.h"
 
 namespace lockstep::control {
+
+// Where a pool is.
+struct PoolPlace {
+  std::vector<std::string> paths{};  // of all its devices and files, in any order
+  block::PoolId pool{};              // which one is meant; nil: whichever the first of them belongs to
+  bool import = false;               // also one that has been exported
+  std::string index{};               // a directory with its index, to be copied to where indexes are kept; empty: none
+};
 
 // Makes and opens pools. Called on the control loop; answers on any thread, the pool belongs to the data loop. Blocking
 // parts run on the executor.
@@ -20,7 +29,14 @@ class PoolOpener {
   // CreatePoolRequest.
   virtual Task<Result<std::shared_ptr<block::Pool>>> Create(std::string path, uint64_t size, block::PoolId id) = 0;
   // Opens what is there; recovers it after a crash.
-  virtual Task<Result<std::shared_ptr<block::Pool>>> Open(std::string path) = 0;
+  virtual Task<Result<std::shared_ptr<block::Pool>>> Open(PoolPlace place) = 0;
+  // A device or a file that is to become a part of a pool, and holds nothing (in-use otherwise). `size` as in Create.
+  virtual Task<Result<std::unique_ptr<io::Disk>>> OpenDevice(std::string path, uint64_t size) = 0;
+  // Waits until the pool, which nobody uses any more, has been closed, and answers the directory that its index is in.
+  // When `to` is not empty, the index is moved there; it must not exist.
+  virtual Task<Result<std::string>> LeaveIndex(block::PoolId pool, std::string to) = 0;
+  // Who opened a pool closes it by dropping it; this ends when all have been closed.
+  virtual Task<void> WaitForClosed() { co_return; }
 };
 
 // A volume as clients shall see it.

@@ -53,6 +53,7 @@ Task<Status> Control::Impl::ModifyJob(JobId id, Operation operation) {
   }
   JobRecord job = *found;
   if (job.kind == catalog::JobKind::kScrub) co_return co_await ModifyScrub(std::move(job), operation);
+  if (job.kind == catalog::JobKind::kDrain) co_return co_await ModifyDrain(std::move(job), operation);
   replication::ModifySpec spec;
   spec.operation = operation;
   // Whoever cancels a copy knows that its targets stay incomplete.

@@ -53,6 +53,12 @@ struct RevertVolumesRequest {
   bool force = false;  // even while clients are connected
 };
 
+struct ImportPoolRequest {
+  std::vector<std::string> paths{};  // of all its devices and files, in any order
+  std::string name{};                // empty: the one that it had
+  std::string index{};               // directory with its index, which is copied; empty: it is where indexes are kept
+};
+
 struct CreateVolumesRequest {
   std::optional<PoolId> pool{};  // absent: the only pool there is
   std::string name{};            // empty: generated. With count > 1: name_1, name_2, ...

@@ -15,23 +15,32 @@ Control::Impl::Impl(Surroundings surroundings, std::unique_ptr<catalog::Catalog>
 Control::Impl::~Impl() { LS_ASSERT(pools_.empty() && copying_.empty() && tasks_ == 0); }
 
 Task<void> Control::Impl::OpenOne(PoolRecord record) {
-  Result<std::shared_ptr<block::Pool>> opened = co_await surroundings_.pools.Open(record.path);
+  PoolPlace place;
+  place.paths = PathsOf(record);
+  place.pool = record.id;
+  place.import = true;
+  Result<std::shared_ptr<block::Pool>> opened = co_await surroundings_.pools.Open(std::move(place));
   co_await surroundings_.control_loop.Switch();
   OpenPool& entry = pools_[record.id];
   entry.state = opened.status();
   if (!opened.ok()) {
-    surroundings_.log.Error("pool {} at {} cannot be opened: {}", record.name, record.path, entry.state.message());
+    surroundings_.log.Error("pool {} cannot be opened: {}", record.name, entry.state.message());
     co_return;
   }
   entry.pool = std::move(*opened);
-  if (entry.pool->id() == record.id) co_return;
+  if (entry.pool->id() == record.id) {
+    // An import, or an export, that a crash cut short: whoever has it in the catalog has it.
+    const std::shared_ptr<block::Pool> pool = entry.pool;
+    co_await surroundings_.data_loop.Switch();
+    const Status adopted = co_await pool->Adopt();
+    co_await surroundings_.control_loop.Switch();
+    entry.state = adopted;
+    co_return;
+  }
   entry.state = Corrupted(fmt::format("{} holds pool {}, not {}; put the right device there", record.path,
                                       entry.pool->id().ToString(), record.id.ToString()));
   surroundings_.log.Error("pool {}: {}", record.name, entry.state.message());
-  std::shared_ptr<block::Pool> stranger = std::move(entry.pool);
-  co_await surroundings_.data_loop.Switch();
-  stranger.reset();
-  co_await surroundings_.control_loop.Switch();
+  co_await Drop(std::move(entry.pool));
 }
 
 Task<Status> Control::Impl::SettleIntents(std::vector<catalog::Intent> intents) {
@@ -107,6 +116,8 @@ Task<Status> Control::Impl::Start() {
     co_await ReportOrphans(record.id);
     co_await ReadUsage(record.id);
   }
+  for (const PoolRecord& record : contents.pools) co_await SettleDevices(record.id);
+  co_await SettleDrainJobs();
   co_await SyncExports();
   co_await FailInterruptedScrubs();
   ScheduleJobRemoval();
@@ -118,6 +129,7 @@ Task<void> Control::Impl::Stop() {
   stopping_ = true;
   surroundings_.control_loop.Cancel(job_timer_);
   StopScrubs();
+  PauseDrains();
   for (auto& [job, waiters] : std::exchange(job_waiters_, {})) {
     for (io::Closure& wake : waiters) surroundings_.control_loop.Post(std::move(wake));
   }
@@ -132,6 +144,7 @@ Task<void> Control::Impl::Stop() {
   pools_.clear();
   co_await surroundings_.data_loop.Switch();
   pools.clear();
+  co_await surroundings_.pools.WaitForClosed();
   co_await surroundings_.control_loop.Switch();
 }
 
@@ -148,13 +161,11 @@ Task<Status> Control::Impl::TakeInPool(PoolRecord record, std::shared_ptr<block:
   }
   const Status carried = co_await Carry(draft);
   if (carried.ok()) {
-    pools_[record.id] = {std::move(pool), Status::Ok(), {}};
+    pools_[record.id] = {std::move(pool), Status::Ok(), {}, {}};
     co_await ReadUsage(record.id);
     co_return carried;
   }
-  co_await surroundings_.data_loop.Switch();
-  pool.reset();
-  co_await surroundings_.control_loop.Switch();
+  co_await Drop(std::move(pool));
   co_return carried;
 }
 

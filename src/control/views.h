@@ -17,6 +17,7 @@ struct PoolView {
   catalog::PoolRecord record{};
   Status state{};          // OK, or why the pool could not be opened or has failed
   block::PoolInfo info{};  // all zeroes while it is not open
+  std::vector<block::DeviceInfo> devices{};  // likewise
 };
 
 struct VolumeView {

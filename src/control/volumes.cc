@@ -19,11 +19,14 @@ constexpr uint32_t kMaxVolumesAtOnce = 1000;
 Status CheckNewPool(const Directory& directory, const std::string& name, const std::string& path) {
   LS_RETURN_IF_ERROR(CheckName("pool", name));
   if (path.empty()) return InvalidArgument("the pool needs the path of a device or a file");
+  if (path.find('\n') != std::string::npos) return InvalidArgument("a path cannot have line breaks");
   if (directory.FindPool(name) != nullptr) {
     return AlreadyExists(fmt::format("there is a pool named {} already; choose another name", name));
   }
   for (const auto& [id, record] : directory.pools()) {
-    if (record.path == path) return AlreadyExists(fmt::format("{} is the path of pool {} already", path, record.name));
+    for (const std::string& taken : PathsOf(record)) {
+      if (taken == path) return AlreadyExists(fmt::format("{} is the path of pool {} already", path, record.name));
+    }
   }
   return Status::Ok();
 }
@@ -81,7 +84,9 @@ Task<Result<PoolId>> Control::Impl::AddPool(std::string name, std::string path) 
   const auto guard = co_await changes_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChange());
   LS_CO_RETURN_IF_ERROR(CheckNewPool(directory_, name, path));
-  Result<std::shared_ptr<block::Pool>> opened = co_await surroundings_.pools.Open(path);
+  PoolPlace place;
+  place.paths.push_back(path);
+  Result<std::shared_ptr<block::Pool>> opened = co_await surroundings_.pools.Open(std::move(place));
   co_await surroundings_.control_loop.Switch();
   if (!opened.ok()) co_return opened.status().WithContext("pool " + name);
   catalog::PoolRecord record;
@@ -90,10 +95,7 @@ Task<Result<PoolId>> Control::Impl::AddPool(std::string name, std::string path) 
   record.path = path;
   record.created = surroundings_.clock.Wall();
   if (const catalog::PoolRecord* known = directory_.Find(record.id)) {
-    std::shared_ptr<block::Pool> again = std::move(*opened);
-    co_await surroundings_.data_loop.Switch();
-    again.reset();
-    co_await surroundings_.control_loop.Switch();
+    co_await Drop(std::move(*opened));
     co_return AlreadyExists(fmt::format("{} holds pool {}, which is known already", path, known->name));
   }
   LS_CO_RETURN_IF_ERROR(co_await TakeInPool(record, std::move(*opened)));
@@ -149,15 +151,16 @@ Task<Status> Control::Impl::DeleteVolume(VolumeId id) {
   co_return co_await Carry(draft);
 }
 
-Task<Status> Control::Impl::ResizeVolume(VolumeId id, uint64_t size) {
+Task<Status> Control::Impl::ResizeVolume(VolumeId id, uint64_t size, bool discard_data) {
   const auto guard = co_await changes_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChange());
   const VolumeRecord* volume = directory_.Find(id);
   if (volume == nullptr) co_return NotFound("a volume does not exist: " + id.ToString());
   LS_CO_ASSIGN_OR_RETURN(const uint64_t rounded, CheckSize(size));
-  if (rounded < volume->size) {
-    co_return NotSupported(fmt::format("volume {} has {} and cannot be made smaller", volume->name,
-                                       FormatSize(volume->size)));
+  if (rounded < volume->size && !discard_data) {
+    co_return InvalidState(fmt::format("volume {} has {}: made smaller, it loses all data beyond {}; confirm that with "
+                                       "--discard-data (discard_data)",
+                                       volume->name, FormatSize(volume->size), FormatSize(rounded)));
   }
   if (const catalog::RelationshipRecord* pair = directory_.TargetOf(id)) {
     co_return InUse(fmt::format("volume {} is the target of {}; detach that first", volume->name,
@@ -166,10 +169,10 @@ Task<Status> Control::Impl::ResizeVolume(VolumeId id, uint64_t size) {
   if (rounded == volume->size) co_return Status::Ok();
   Draft draft = NewDraft();
   LS_CO_RETURN_IF_ERROR(draft.UsePool(volume->pool));
-  VolumeRecord larger = *volume;
-  larger.size = rounded;
+  VolumeRecord resized = *volume;
+  resized.size = rounded;
   draft.Add(block::ResizeVolume{id, rounded});
-  draft.Put(std::move(larger));
+  draft.Put(std::move(resized));
   co_return co_await Carry(draft);
 }
 
@@ -201,6 +204,7 @@ PoolView Control::Impl::ViewOf(const catalog::PoolRecord& record) const {
   }
   view.state = found->second.state;
   view.info = found->second.info;
+  view.devices = found->second.devices;
   return view;
 }
 

@@ -46,9 +46,12 @@ class Disk {
 
   // REQUIRES: no request is in flight.
   virtual ~Disk() = default;
-  virtual uint64_t size() const = 0;        // bytes, fixed while open
+  virtual uint64_t size() const = 0;        // bytes, fixed while open but for RefreshSize
   virtual uint32_t block_size() const = 0;  // 512 or 4096: the unit that is written whole or torn at
   virtual void Submit(DiskRequest& request) = 0;
+  // Looks whether the device has become larger since it was opened, and makes that its size. A short call to the
+  // system; invalid-state: it has become smaller. An implementation that never grows need not do anything.
+  virtual Status RefreshSize() { return {}; }
 };
 
 // What every implementation asks first: invalid-argument for a request that is misaligned, beyond the end of the disk

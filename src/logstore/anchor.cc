@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint32_t kHeaderMagic = 0x3141534c;  // "LSA1"
 constexpr uint64_t kHeaderBlocks[] = {2, 3};   // two copies
-constexpr uint64_t kFirstArea = 4, kAreaBlocks = 124;
+constexpr uint64_t kFirstArea = 4;
 constexpr size_t kMostSegments = (kBlockSize - 128) / sizeof(uint32_t);
 constexpr uint8_t kContentVersion = 1;
 
@@ -144,7 +144,7 @@ Task<Result<std::optional<AnchorPlace>>> AnchorStore::Find() {
   std::optional<AnchorPlace> newest;
   Status failed;
   for (const uint64_t copy : kHeaderBlocks) {
-    const Status read = co_await ReadDisk(disk_, copy * kBlockSize, block);
+    const Status read = co_await ReadDisk(*home_, copy * kBlockSize, block);
     if (!read.ok()) {
       failed = read;
       continue;
@@ -162,19 +162,19 @@ Task<Result<Anchor>> AnchorStore::Read(const AnchorPlace& place) {
   std::string content;
   for (const auto& [first_block, bytes] : Parts(place)) {
     const Memory memory = Aligned(Padded(bytes));
-    LS_CO_RETURN_IF_ERROR(co_await ReadDisk(disk_, first_block * kBlockSize, {memory.get(), Padded(bytes)}));
+    LS_CO_RETURN_IF_ERROR(co_await ReadDisk(DiskOf(place), first_block * kBlockSize, {memory.get(), Padded(bytes)}));
     content.append(reinterpret_cast<const char*>(memory.get()), bytes);
   }
   if (Crc32c(std::as_bytes(std::span(content))) != place.crc) co_return Corrupted("the anchor is damaged");
   co_return Anchor::Decode(content);
 }
 
-Task<Status> AnchorStore::WriteHeader(const AnchorPlace& place) {
+Task<Status> AnchorStore::WriteHeader(io::Disk& home, const AnchorPlace& place) {
   const std::string header = EncodeHeader(superblock_.pool, place);
   const Memory memory = Aligned(kBlockSize);
   std::memcpy(memory.get(), header.data(), header.size());
   for (const uint64_t copy : kHeaderBlocks)
-    LS_CO_RETURN_IF_ERROR(co_await WriteDisk(disk_, copy * kBlockSize, {memory.get(), kBlockSize}));
+    LS_CO_RETURN_IF_ERROR(co_await WriteDisk(home, copy * kBlockSize, {memory.get(), kBlockSize}));
   co_return Status();
 }
 
@@ -210,10 +210,10 @@ Task<Status> AnchorStore::Write(const Anchor& anchor, SegmentTable& segments) {
     std::memcpy(memory.get(), content.data() + at, bytes);
     at += bytes;
     // Durable before the header can lead to it.
-    written = co_await WriteDisk(disk_, first_block * kBlockSize, {memory.get(), Padded(bytes)});
+    written = co_await WriteDisk(DiskOf(place), first_block * kBlockSize, {memory.get(), Padded(bytes)});
     if (!written.ok()) break;
   }
-  if (written.ok()) written = co_await WriteHeader(place);
+  if (written.ok()) written = co_await WriteHeader(*home_, place);
   if (!written.ok()) {
     // The header may lead to the new one or to the old one: both stay as they are.
     co_return written;
@@ -223,11 +223,27 @@ Task<Status> AnchorStore::Write(const Anchor& anchor, SegmentTable& segments) {
   co_return Status();
 }
 
+uint64_t AnchorStore::spare_area() const {
+  return kFirstArea + (newest_ && !newest_->second_area ? kAreaBlocks : 0);
+}
+
+Task<Status> AnchorStore::CopyTo(io::Disk& home) {
+  const AnchorPlace place = newest_.value_or(AnchorPlace());  // without content: there is none
+  if (place.bytes != 0 && place.segments.empty()) {
+    const auto [first_block, bytes] = Parts(place).front();
+    const Memory memory = Aligned(Padded(bytes));
+    LS_CO_RETURN_IF_ERROR(co_await ReadDisk(*home_, first_block * kBlockSize, {memory.get(), Padded(bytes)}));
+    if (Crc32c({memory.get(), bytes}) != place.crc) co_return Corrupted("the anchor is damaged");
+    LS_CO_RETURN_IF_ERROR(co_await WriteDisk(home, first_block * kBlockSize, {memory.get(), Padded(bytes)}));
+  }
+  co_return co_await WriteHeader(home, place);
+}
+
 Task<Status> AnchorStore::Erase(SegmentTable& segments) {
   if (!newest_) co_return Status();
   AnchorPlace none;
   none.number = newest_->number + 1;
-  LS_CO_RETURN_IF_ERROR(co_await WriteHeader(none));
+  LS_CO_RETURN_IF_ERROR(co_await WriteHeader(*home_, none));
   for (const uint32_t segment : newest_->segments) segments.ReleaseKept(segment);
   newest_.reset();
   co_return Status();

@@ -35,6 +35,8 @@ struct Anchor {
   static Result<Anchor> Decode(std::string_view bytes);
 };
 
+inline constexpr uint64_t kAreaBlocks = 124;
+
 // Where the newest anchor is.
 struct AnchorPlace {
   uint64_t number = 0;
@@ -47,10 +49,13 @@ struct AnchorPlace {
   std::vector<uint32_t> segments;  // that hold it; none: the area does
 };
 
-// On the disk's loop.
+// On the disks' loop.
 class AnchorStore {
  public:
-  AnchorStore(io::Disk& disk, const Superblock& superblock) : disk_(disk), superblock_(superblock) {}
+  // `home`: the first device of the pool, which has the headers and the areas in front of its segments. `segments`: the
+  // disk of the pool's segments.
+  AnchorStore(io::Disk& home, io::Disk& segments, const Superblock& superblock)
+      : home_(&home), disk_(segments), superblock_(superblock) {}
 
   // Finds the newest anchor; nullopt: there is none.
   Task<Result<std::optional<AnchorPlace>>> Find();
@@ -63,17 +68,27 @@ class AnchorStore {
   Task<Status> Write(const Anchor& anchor, SegmentTable& segments);
   // From now on there is none. Durable when it answers OK.
   Task<Status> Erase(SegmentTable& segments);
+  // Makes another device say what the present home says, even if that is nothing. Durable when it answers OK.
+  Task<Status> CopyTo(io::Disk& home);
+  // From now on the anchor is found there. REQUIRES: CopyTo, and no Write since.
+  void SetHome(io::Disk& home) { home_ = &home; }
+  // The first block of kAreaBlocks, on `home`, which the newest anchor does not use.
+  uint64_t spare_area() const;
   // What recovery has found.
   void Restore(std::optional<AnchorPlace> newest) { newest_ = std::move(newest); }
   const std::optional<AnchorPlace>& newest() const { return newest_; }
 
  private:
-  Task<Status> WriteHeader(const AnchorPlace& place);
+  Task<Status> WriteHeader(io::Disk& home, const AnchorPlace& place);
   // The content's parts on the device: first block, bytes.
   std::vector<std::pair<uint64_t, uint64_t>> Parts(const AnchorPlace& place) const;
 
+  // Whose blocks Parts speaks of.
+  io::Disk& DiskOf(const AnchorPlace& place) { return place.segments.empty() ? *home_ : disk_; }
+
+  io::Disk* home_;
   io::Disk& disk_;
-  const Superblock superblock_;
+  const Superblock& superblock_;  // the pool may grow
   std::optional<AnchorPlace> newest_;
 };
 

@@ -28,13 +28,19 @@ Status Full(const Superblock& superblock) {
       fmt::format("pool {} is full: delete volumes or points, or use a larger pool", superblock.pool.ToString()));
 }
 
+Status CannotDrain(const SegmentTable& segments) {
+  if (segments.draining_left() == 0) return {};
+  if (segments.set_aside() != 0)
+    return IoError("some of its blocks cannot be read; a scrub names them, and they are to be written anew or deleted");
+  return NoSpace("the other devices have no room for what it holds; delete volumes or points, or add a device");
+}
+
 }  // namespace
 
-SpaceMarks SpaceMarks::For(const Superblock& superblock) {
-  const uint32_t count = superblock.segment_count;
+SpaceMarks SpaceMarks::For(uint64_t segment_size, uint32_t count) {
   SpaceMarks m;
   m.per_checkpoint = static_cast<uint32_t>(
-      std::clamp<uint64_t>(kBytesPerCheckpoint / superblock.segment_size, 1, std::max<uint32_t>(1, count / 64)));
+      std::clamp<uint64_t>(kBytesPerCheckpoint / segment_size, 1, std::max<uint32_t>(1, count / 64)));
   m.cleaner_reserve = std::max<uint32_t>(2, m.per_checkpoint * 3 / 4 + 1);
   m.structure_reserve = count > 64 ? 2 : 1;
   m.throttle_below = m.cleaner_reserve + m.structure_reserve + 2 * m.per_checkpoint + 1;
@@ -48,19 +54,19 @@ Cleaner::Cleaner(LogPool& pool, io::Disk& disk, const Superblock& superblock, Se
       disk_(disk),
       superblock_(superblock),
       segments_(segments),
-      marks_(SpaceMarks::For(superblock)),
+      marks_(SpaceMarks::For(superblock.segment_size, segments.usable())),
       least_gain_(std::max<uint32_t>(12, superblock.segment_blocks() / 32)),
       writer_(disk, superblock, segments) {}
 
 Cleaner::~Cleaner() {
-  LS_ASSERT(!running_ && waiting_.empty());
+  LS_ASSERT(!running_ && waiting_.empty() && drain_waiting_.empty());
 }
 
 uint32_t Cleaner::SoonFree() const {
   return segments_.free_count() + static_cast<uint32_t>(segments_.empty_waiting() + segments_.dying());
 }
 bool Cleaner::Short() const {
-  return segments_.free_count() < marks_.start_below || !waiting_.empty();
+  return segments_.free_count() < marks_.start_below || !waiting_.empty() || !drain_waiting_.empty();
 }
 bool Cleaner::Urgent() const {
   return SoonFree() <= marks_.throttle_below + 1 || !waiting_.empty();
@@ -76,7 +82,8 @@ void Cleaner::Kick() {
   if (running_ || stopping_ || !Short()) return;
   // Where all was alive, something worth while has to die before it is worth looking again; unless somebody waits.
   const SequenceNumber since = pool_.writer().last() - hopeless_at_;
-  if (waiting_.empty() && hopeless_at_ != 0 && since < superblock_.segment_blocks() / 2) return;
+  const bool wanted = !waiting_.empty() || !drain_waiting_.empty();
+  if (!wanted && hopeless_at_ != 0 && since < superblock_.segment_blocks() / 2) return;
   running_ = true;
   pool_.seams().loop.Post([this] { Spawn(Run()); });
 }
@@ -91,8 +98,31 @@ void Cleaner::Answer(const Status& status) {
     pool_.seams().loop.Post([go_on = std::move(go_on), status]() mutable { go_on(status); });
 }
 
+void Cleaner::WaitForDrain(std::move_only_function<void(Status)> go_on) {
+  drain_waiting_.push_back(std::move(go_on));
+  if (stopping_) return AnswerDrain(Cancelled("the pool is being closed"));
+  Kick();
+}
+
+void Cleaner::Added() {
+  hopeless_at_ = 0;
+  Answer(Status());
+}
+
+void Cleaner::AnswerDrain(const Status& status) {
+  for (auto& go_on : std::exchange(drain_waiting_, {}))
+    pool_.seams().loop.Post([go_on = std::move(go_on), status]() mutable { go_on(status); });
+}
+
+uint32_t Cleaner::PickDraining() const {
+  const uint64_t promised = pool_.writer().promised_segments();
+  const uint64_t kept = uint64_t{marks_.cleaner_reserve} + marks_.structure_reserve + promised;
+  return segments_.free_count() > kept ? segments_.PickDraining(pool_.folded()) : kNoSegment;
+}
+
 Task<void> Cleaner::Stop() {
   stopping_ = true;
+  AnswerDrain(Cancelled("the pool is being closed"));
   Answer(NoSpace("the pool is being closed"));
   if (running_) co_await SuspendWith([this](auto resume) { stopped_ = std::move(resume); });
 }
@@ -107,7 +137,7 @@ Task<void> Cleaner::Run() {
   uint32_t idle_rounds = 0, best = 0;
   SequenceNumber last = 0;
   while (go_on && !stopping_ && (Short() || segments_.free_count() < marks_.stop_at)) {
-    const uint32_t before = SoonFree();
+    const uint32_t before = SoonFree(), draining = segments_.draining_left();
     const Result<bool> useful = co_await Round();
     if (!useful.ok())
       pool_.seams().log.Error("pool {}: cleaning: {}", superblock_.pool.ToString(), useful.status().message());
@@ -116,13 +146,16 @@ Task<void> Cleaner::Run() {
       best = segments_.free_count();
       idle_rounds = 0;
     }
+    if (segments_.draining_left() < draining) idle_rounds = 0;
     go_on = useful.ok() && *useful && ++idle_rounds <= kMostIdleRounds;
     // Before writes are refused, a follower that holds back what could be freed has to let go.
-    if (!go_on && useful.ok() && Urgent() && pool_.changes().GiveUpSlowest(least_gain_)) {
+    if (!go_on && useful.ok() && (Urgent() || !drain_waiting_.empty()) && pool_.changes().GiveUpSlowest(least_gain_)) {
       idle_rounds = 0;
       go_on = true;
     }
     if (go_on && SoonFree() != before) Answer(Status());
+    if (!drain_waiting_.empty())
+      AnswerDrain(go_on ? Status() : useful.ok() ? CannotDrain(segments_) : useful.status());
     if (go_on && !Urgent()) co_await pool_.seams().loop.Sleep(kPause);
   }
   hopeless_at_ = 0;
@@ -136,17 +169,19 @@ Task<void> Cleaner::Run() {
   }
   running_ = false;
   // Whoever began to wait while the last reads came to their end has been answered by nobody.
-  if (!waiting_.empty() && !LS_PLANTED(13)) Kick();
+  if ((!waiting_.empty() || !drain_waiting_.empty()) && !LS_PLANTED(13)) Kick();
   if (stopped_) pool_.seams().loop.Post(std::exchange(stopped_, {}));
 }
 
 Task<Result<bool>> Cleaner::Round() {
+  if (segments_.is_draining(writer_.segment())) writer_.CloseSegment();
   // What has been emptied, or has died by itself, comes back with a checkpoint.
   if (segments_.empty_waiting() >= marks_.per_checkpoint || pool_.AnythingToSweep()) {
     LS_CO_ASSIGN_OR_RETURN(const bool freed, co_await Checkpoint());
     if (freed) co_return true;
   }
-  const uint32_t victim = segments_.PickVictim(pool_.folded(), least_gain_, Urgent());
+  uint32_t victim = PickDraining();
+  if (victim == kNoSegment) victim = segments_.PickVictim(pool_.folded(), least_gain_, Urgent());
   if (victim != kNoSegment && MakeRoom()) {
     const uint32_t before = segments_.live(victim);
     LS_CO_RETURN_IF_ERROR(co_await Clean(victim));
@@ -157,15 +192,16 @@ Task<Result<bool>> Cleaner::Round() {
 }
 
 Task<Result<bool>> Cleaner::Checkpoint() {
-  const uint32_t before = segments_.free_count();
+  const uint32_t before = segments_.free_count(), draining = segments_.draining_left();
   const uint64_t dead_before = segments_.dead_blocks();
   LS_CO_RETURN_IF_ERROR(co_await pool_.FoldNow(true));
-  if (segments_.dying() != 0 && segments_.free_count() == before) {
+  if (segments_.dying() != 0 && segments_.free_count() == before && segments_.draining_left() == draining) {
     // Reads that began before are still under way; they end.
     co_await pool_.reads().WhenNoneBefore(segments_.oldest_dying());
     LS_CO_RETURN_IF_ERROR(co_await pool_.FreeDying());
   }
-  co_return segments_.free_count() > before || segments_.dead_blocks() > dead_before;
+  co_return segments_.free_count() > before || segments_.dead_blocks() > dead_before ||
+      segments_.draining_left() < draining;
 }
 
 bool Cleaner::MakeRoom() {

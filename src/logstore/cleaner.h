@@ -28,7 +28,8 @@ struct SpaceMarks {
   uint32_t start_below = 0;        // free: the cleaner runs
   uint32_t stop_at = 0;            // free: it has done enough
 
-  static SpaceMarks For(const Superblock& superblock);
+  // `segments`: how many the pool can use.
+  static SpaceMarks For(uint64_t segment_size, uint32_t segments);
 };
 
 // On the pool's loop.
@@ -50,6 +51,14 @@ class Cleaner {
   bool CanHelp() const;
   // Calls `go_on` when a segment has been emptied or freed (OK), or when none can be (no-space); never inside the call.
   void WaitForSpace(std::move_only_function<void(Status)> go_on);
+
+  // Calls `go_on` when the emptying of a device has got on (OK), or when it cannot: no-space, or what went wrong; never
+  // inside the call.
+  void WaitForDrain(std::move_only_function<void(Status)> go_on);
+  // The pool has become larger or smaller.
+  void SetMarks(const SpaceMarks& marks) { marks_ = marks; }
+  // There are more free segments, so that who waits for space may try again.
+  void Added();
 
   uint64_t moved_blocks() const { return moved_blocks_; }
   // Blocks that cleaning a segment has to bring back.
@@ -83,17 +92,20 @@ class Cleaner {
   Task<Status> Settle(uint32_t victim, const std::vector<MovedBlock>& blocks);
   bool MakeRoom();
   void Answer(const Status& status);
+  void AnswerDrain(const Status& status);
+  // A segment of a device that is being emptied, as long as there is more room than others need.
+  uint32_t PickDraining() const;
 
   LogPool& pool_;
   io::Disk& disk_;
   const Superblock superblock_;
   SegmentTable& segments_;
-  const SpaceMarks marks_;
+  SpaceMarks marks_;
   const uint32_t least_gain_;
   MovedWriter writer_;
   SequenceNumber surveyed_ = 1;  // the map knew of everything before this entry when the last survey began
   Image images_[2];  // with memory only during a run
-  std::vector<std::move_only_function<void(Status)>> waiting_;
+  std::vector<std::move_only_function<void(Status)>> waiting_, drain_waiting_;
   bool running_ = false, stopping_ = false;
   std::move_only_function<void()> stopped_;  // Stop waits for the end of a run
   SequenceNumber hopeless_at_ = 0;  // the log's last entry when a run found nothing that could come back; 0: it did

@@ -1,9 +1,5 @@
 #include "logstore/format.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <bit>
 #include <cstring>
 #include <optional>
 
@@ -13,18 +9,10 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr uint64_t kSuperblockMagic = 0x314c4f4f504c534cull;  // "LSLPOOL1"
 constexpr uint32_t kBatchMagic = 0x3142534c;                  // "LSB1"
 constexpr uint32_t kMovedNoDeathsMagic = 0x314d534c;          // "LSM1"
 constexpr uint32_t kMovedMagic = 0x324d534c;                  // "LSM2"
-constexpr uint32_t kFeatureReused = 1;
 constexpr size_t kCrcCoversFrom = 8;                          // magic and crc themselves are left out
-
-void PutBytes(std::string_view bytes, std::span<std::byte> to) {
-  LS_ASSERT(bytes.size() <= to.size());
-  std::memcpy(to.data(), bytes.data(), bytes.size());
-  std::memset(to.data() + bytes.size(), 0, to.size() - bytes.size());
-}
 
 void PutCrc(std::span<std::byte> at_start, uint32_t crc) {
   std::memcpy(at_start.data() + 4, &crc, sizeof crc);
@@ -56,38 +44,6 @@ bool KnownEntry(const Entry& e) {
 }
 
 }  // namespace
-
-void EncodeSuperblock(const Superblock& superblock, std::span<std::byte, kBlockSize> to) {
-  std::string out;
-  Encoder e(out);
-  e.Little(kSuperblockMagic).Little(kFormatVersion).Little(superblock.least_index != 0 ? kFeatureReused : uint32_t{0});
-  e.Bytes(superblock.pool.uuid.bytes).Little(superblock.segment_size).Little(superblock.segment_count);
-  e.Little(kBlockSize).Little(superblock.least_index);
-  e.Little(Crc32c(std::as_bytes(std::span(out))));
-  PutBytes(out, to);
-}
-
-Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from) {
-  Decoder d(from);
-  if (d.Little<uint64_t>() != kSuperblockMagic) return Corrupted("no Lockstep pool here (no superblock)");
-  const uint32_t version = d.Little<uint32_t>(), features = d.Little<uint32_t>();
-  Superblock s;
-  s.version = version;
-  d.Bytes(s.pool.uuid.bytes);
-  s.segment_size = d.Little<uint64_t>();
-  s.segment_count = d.Little<uint32_t>();
-  const uint32_t block_size = d.Little<uint32_t>();
-  if ((features & kFeatureReused) != 0 || version > 1) s.least_index = d.Little<uint64_t>();
-  const size_t covered = from.size() - d.remaining();
-  if (d.Little<uint32_t>() != Crc32c(from.first(covered))) return Corrupted("the superblock's checksum does not match");
-  if (version == 0 || version > kFormatVersion || (features & ~kFeatureReused) != 0 || block_size != kBlockSize)
-    return NotSupported(fmt::format("the pool has format version {} (features {:#x}); this program reads version {}",
-                                    version, features, kFormatVersion));
-  if (!std::has_single_bit(s.segment_size) || s.segment_size < kMinSegmentSize || s.segment_size > kMaxSegmentSize ||
-      s.segment_count == 0 || s.segment_count > kMaxSegments)
-    return Corrupted("the superblock describes an impossible geometry");
-  return s;
-}
 
 void PutPosition(Encoder& e, const LogPosition& p) {
   e.Little(p.segment).Little(p.block).Little(p.next_segment).Little(p.previous_crc).Little(p.next);

@@ -1,7 +1,7 @@
-// The on-disk format of a pool's data device: superblock, segments, batches. Pure encoding and decoding, no I/O; every
+// The on-disk format of a pool's data devices: segments and batches. Pure encoding and decoding, no I/O; every
 // decoder treats its input as hostile. docs/format/log.md is the same in prose with a worked example.
 //
-//   device   := superblock superblock-copy ... segment*       (segments start at kDataOffset)
+//   device   := superblock superblock-copy ... segment*       (label.h; segments start at kDataOffset)
 //   segment  := batch*                                        (a batch never crosses a segment's end)
 //   batch    := header-block+ data-block*                     (blocks of 4096 bytes)
 //
@@ -25,8 +25,9 @@ namespace lockstep::logstore {
 using block::kBlockSize;
 using block::SequenceNumber;
 
-// 1 had no least_index; 1 and 2 had no anchor (anchor.h) and no deaths in batches of moved blocks. All are read.
-inline constexpr uint32_t kFormatVersion = 3;
+// 1 had no least_index; 1 and 2 had no anchor (anchor.h) and no deaths in batches of moved blocks; 1 to 3 had no table
+// of devices (label.h). All are read, and become 4 when the pool is opened.
+inline constexpr uint32_t kFormatVersion = 4;
 inline constexpr uint64_t kDataOffset = 1 << 20;  // segments start here: room for what later versions keep in front
 inline constexpr uint64_t kMinSegmentSize = 256 << 10;
 inline constexpr uint64_t kMaxSegmentSize = uint64_t{1} << 30;
@@ -36,16 +37,16 @@ inline constexpr uint32_t kNoSegment = UINT32_MAX;
 // A layer holds the blocks that were written to a volume between two clonings or reverts; see structure.h.
 using LayerId = uint32_t;
 
-// In blocks 0 and 1; the newer valid copy counts. Written when the pool is made, and before segments are freed.
+// What a pool is, apart from its devices: the part of a label (label.h) that everybody needs. Written when the pool is
+// made, and before segments are freed.
 struct Superblock {
   block::PoolId pool;
   uint64_t segment_size = 0;  // bytes, a power of two
-  uint32_t segment_count = 0;
+  uint32_t segment_count = 0;  // behind the highest one; some numbers may be nobody's
   // Segments have been freed that an index of this number (Checkpoint::number) did not need any more, and may hold
   // something else now: an older index leads to the wrong blocks, and the log cannot be replayed from its beginning.
   // Durable before they are written over. 0: none was ever freed.
   uint64_t least_index = 0;
-  uint32_t version = kFormatVersion;  // that was read; written is always this program's
   bool operator==(const Superblock&) const = default;
 
   uint32_t segment_blocks() const { return static_cast<uint32_t>(segment_size / kBlockSize); }
@@ -57,9 +58,6 @@ struct Superblock {
     return static_cast<uint32_t>((device_block - kDataOffset / kBlockSize) / segment_blocks());
   }
 };
-void EncodeSuperblock(const Superblock& superblock, std::span<std::byte, kBlockSize> to);
-// corrupted: not ours or damaged; not-supported: of a later version.
-Result<Superblock> DecodeSuperblock(std::span<const std::byte, kBlockSize> from);
 
 // A place in the log: where the next batch is expected, and the chain that it must continue.
 struct LogPosition {

@@ -61,7 +61,10 @@ void HistoryKeeper::Stamp(bool may_use_reserve) {
   if (stamped_ && now - last_stamp_ < kMarkEvery) return;
   const auto use = may_use_reserve ? LogWriter::Use::kStructure : LogWriter::Use::kData;
   if (!pool_.writer().CheckSpace(1, 1, use).ok()) return;
-  const io::WallTime time = Now();
+  Mark(Now());
+}
+
+void HistoryKeeper::Mark(io::WallTime time) {
   auto* entry = new MarkEntry(EncodeTransaction({{}, time}));
   pool_.writer().Append(entry->append);
   Learn({time, entry->append.sequence});

@@ -36,6 +36,8 @@ class HistoryKeeper {
   // Notes the time in the log, if somebody needs it and it is due. Before something is appended, with the same claim to
   // space: what is refused tells no time.
   void Stamp(bool may_use_reserve);
+  // Notes a time that Now has answered, for which there is space.
+  void Mark(io::WallTime time);
   // A transaction that tells the time has been appended, or replayed.
   void Learn(const TimeMark& mark);
   // Windows may have been opened or closed.

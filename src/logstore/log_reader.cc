@@ -56,8 +56,11 @@ Task<Result<std::span<const std::byte>>> LogReader::Read(uint32_t segment, uint3
 
 Task<Result<std::optional<LogBatch>>> LogReader::At(LogPosition place) {
   const std::optional<LogBatch> none;
-  if (place.segment >= superblock_.segment_count || place.block >= segment_blocks_) co_return none;
-  LS_CO_ASSIGN_OR_RETURN(const auto first, co_await Read(place.segment, place.block, 1));
+  if (place.segment >= kMaxSegments || place.block >= segment_blocks_) co_return none;
+  const auto first_block = co_await Read(place.segment, place.block, 1);
+  if (first_block.status().code() == Code::kInvalidArgument) co_return none;  // no device holds that segment
+  LS_CO_RETURN_IF_ERROR(first_block.status());
+  const std::span<const std::byte> first = *first_block;
   const auto header_blocks = PeekHeaderBlocks(superblock_.pool, first.first<kBlockSize>());
   if (!header_blocks.ok() || place.block + *header_blocks > segment_blocks_) co_return none;
   LS_CO_ASSIGN_OR_RETURN(const auto bytes, co_await Read(place.segment, place.block, *header_blocks));
@@ -98,8 +101,10 @@ Task<Result<std::optional<LogBatch>>> LogReader::Next() {
 }
 
 Task<Result<bool>> LogReader::ProvesDamage(uint32_t segment, uint32_t block) {
-  LS_CO_ASSIGN_OR_RETURN(const auto first, co_await Read(segment, block, 1));
-  const auto header_blocks = PeekHeaderBlocks(superblock_.pool, first.first<kBlockSize>());
+  const auto first = co_await Read(segment, block, 1);
+  if (first.status().code() == Code::kInvalidArgument) co_return false;
+  LS_CO_RETURN_IF_ERROR(first.status());
+  const auto header_blocks = PeekHeaderBlocks(superblock_.pool, first->first<kBlockSize>());
   if (!header_blocks.ok() || block + *header_blocks > segment_blocks_) co_return false;
   LS_CO_ASSIGN_OR_RETURN(const auto bytes, co_await Read(segment, block, *header_blocks));
   const auto header = DecodeBatchHeader(superblock_.pool, bytes);
@@ -111,7 +116,7 @@ Task<Status> LogReader::CheckForDamage() {
   // that says "everything up to here is durable" of what is missing shows that the device has lost data: cutting the
   // log there silently would drop acknowledged writes.
   for (const uint32_t segment : {position_.segment, position_.next_segment}) {
-    if (segment >= superblock_.segment_count) continue;
+    if (segment >= kMaxSegments) continue;
     for (uint32_t block = segment == position_.segment ? position_.block : 0; block < segment_blocks_; ++block) {
       LS_CO_ASSIGN_OR_RETURN(const bool damaged, co_await ProvesDamage(segment, block));
       if (damaged)

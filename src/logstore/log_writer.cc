@@ -16,6 +16,19 @@ struct FreeDeleter {
   void operator()(void* p) const { std::free(p); }
 };
 
+// Entries that have to be in one batch, from the first of them on.
+struct Together {
+  explicit Together(const Append& first) {
+    for (const Append* a = &first; a; a = a->with_next ? a->next : nullptr) {
+      ++entries;
+      blocks += a->entry.data_blocks();
+      buffers += a->buffers.size();
+    }
+  }
+  uint32_t entries = 0, blocks = 0;
+  size_t buffers = 0;
+};
+
 }  // namespace
 
 struct LogWriter::Batch {
@@ -136,15 +149,53 @@ void LogWriter::NextSegment() {
   AnnounceNext(false);
 }
 
-std::unique_ptr<LogWriter::Batch> LogWriter::TakeBatch() {
-  std::unique_ptr<Batch> batch;
-  if (spare_.empty()) {
-    batch = std::make_unique<Batch>();
-  } else {
-    batch = std::move(spare_.back());
-    spare_.pop_back();
+Status LogWriter::MoveOn() {
+  LS_RETURN_IF_ERROR(failure_);
+  while (segments_.is_draining(position_.segment) || segments_.is_draining(position_.next_segment)) {
+    const Status none = NoSpace(fmt::format("pool {}: the log has no segment to move on to",
+                                            superblock_.pool.ToString()));
+    if (position_.block == segment_blocks_) {
+      // Not even that it goes on elsewhere fits here: first to where it has said that it would.
+      if (!HasNext()) return none;
+      NextSegment();
+      continue;
+    }
+    const uint32_t announced = position_.next_segment;
+    if (announced == kNoSegment || segments_.is_draining(announced)) {
+      if (segments_.free_count() < 2) return none;  // one is for the cleaner, without which there would never be more
+      position_.next_segment = segments_.Take();
+      // A recovery from before this batch may still look there, so it is not free before a checkpoint stands behind it.
+      if (announced != kNoSegment) {
+        segments_.SetWritten(announced, position_.next);
+        segments_.Close(announced, position_.next);
+      }
+    }
+    SubmitLink();
+    if (!segments_.is_draining(position_.segment)) continue;
+    NextSegment();
+    SubmitLink();
   }
-  const uint32_t first_needs = HeaderBlocks(1, head_->entry.data_blocks()) + head_->entry.data_blocks();
+  return {};
+}
+
+void LogWriter::SubmitLink() {
+  std::unique_ptr<Batch> batch = SpareBatch();
+  Begin(*batch);
+  Seal(*batch);
+  Submit(std::move(batch));
+}
+
+std::unique_ptr<LogWriter::Batch> LogWriter::SpareBatch() {
+  if (spare_.empty()) return std::make_unique<Batch>();
+  std::unique_ptr<Batch> batch = std::move(spare_.back());
+  spare_.pop_back();
+  return batch;
+}
+
+std::unique_ptr<LogWriter::Batch> LogWriter::TakeBatch() {
+  std::unique_ptr<Batch> batch = SpareBatch();
+  const Together first(*head_);
+  const uint32_t first_needs = HeaderBlocks(first.entries, first.blocks) + first.blocks;
   if (position_.block + first_needs > segment_blocks_) {
     if (!HasNext()) {
       FillLink(*batch);
@@ -180,27 +231,33 @@ void LogWriter::Fill(Batch& batch, uint32_t room) {
   BatchHeader& h = batch.header;
   uint32_t blocks = 0;
   logstore::Append* last = nullptr;
-  uint64_t bytes_of_entries = 0;
   for (logstore::Append* a = head_; a; a = a->next) {
-    const uint32_t entries = static_cast<uint32_t>(h.entries.size()) + 1, with = blocks + a->entry.data_blocks();
-    if (entries > kMaxEntriesPerBatch || with > kMaxBlocksPerBatch || HeaderBlocks(entries, with) + with > room ||
-        batch.buffers.size() + a->buffers.size() > io::Disk::kMaxBuffers)
-      break;
-    h.entries.push_back(a->entry);
-    for (const io::Buffer& b : a->buffers) {
-      for (size_t at = 0; at < b.size; at += kBlockSize) h.block_crcs.push_back(Crc32c({b.data + at, kBlockSize}));
-      batch.buffers.push_back(b);
-      bytes_of_entries += b.size;
+    if (!last || !last->with_next) {
+      const Together group(*a);
+      const uint32_t entries = static_cast<uint32_t>(h.entries.size()) + group.entries, with = blocks + group.blocks;
+      if (entries > kMaxEntriesPerBatch || with > kMaxBlocksPerBatch || HeaderBlocks(entries, with) + with > room ||
+          batch.buffers.size() + group.buffers > io::Disk::kMaxBuffers)
+        break;
     }
-    blocks = with;
-    queued_blocks_ -= HeaderBlocks(1, a->entry.data_blocks()) + a->entry.data_blocks();
+    Add(batch, *a);
+    blocks += a->entry.data_blocks();
     last = a;
   }
-  LS_ASSERT(last && bytes_of_entries == uint64_t{blocks} * kBlockSize);
+  LS_ASSERT(last && !last->with_next && h.block_crcs.size() == blocks);
   head_ = last->next;
   if (!head_) tail_ = nullptr;
   last->next = nullptr;
   Seal(batch);
+}
+
+void LogWriter::Add(Batch& batch, logstore::Append& append) {
+  BatchHeader& h = batch.header;
+  h.entries.push_back(append.entry);
+  for (const io::Buffer& b : append.buffers) {
+    for (size_t at = 0; at < b.size; at += kBlockSize) h.block_crcs.push_back(Crc32c({b.data + at, kBlockSize}));
+    batch.buffers.push_back(b);
+  }
+  queued_blocks_ -= HeaderBlocks(1, append.entry.data_blocks()) + append.entry.data_blocks();
 }
 
 void LogWriter::Seal(Batch& batch) {

@@ -33,6 +33,7 @@ struct Append {
   Status status;                           // set before `done`
   void (*done)(Append& append) = nullptr;  // in order of sequence; on the loop; never inside Append()
   void* context = nullptr;
+  bool with_next = false;  // in one batch with the entry that is appended next, so that a crash keeps both or none
   Append* next = nullptr;
 };
 
@@ -71,6 +72,15 @@ class LogWriter {
   void Pause() { paused_ = true; }
   void Resume();
 
+  // Goes on in segments that are not being drained, by batches that say so. Sync makes them durable; a checkpoint that
+  // follows knows of no other place. no-space: there is no such segment now.
+  Status MoveOn();
+  // The pool has become larger or smaller.
+  void SetReserves(uint32_t structure, uint32_t cleaner) {
+    options_.structure_reserve = structure;
+    options_.cleaner_reserve = cleaner;
+  }
+
   // Called, on the loop, when entries have completed, when some have become durable, and when the writer has failed.
   void OnProgress(std::function<void()> progress) { progress_ = std::move(progress); }
 
@@ -84,9 +94,9 @@ class LogWriter {
   // Segments that data may fill, of the whole pool.
   uint64_t usable_segments() const {
     const uint64_t kept = options_.cleaner_reserve + options_.structure_reserve + 1;  // and the cleaner's open one
-    return superblock_.segment_count > kept ? superblock_.segment_count - kept : 0;
+    return segments_.usable() > kept ? segments_.usable() - kept : 0;
   }
-  uint64_t size_bytes() const { return superblock_.segment_size * superblock_.segment_count; }
+  uint64_t size_bytes() const { return superblock_.segment_size * segments_.usable(); }
   uint32_t max_entry_blocks() const { return max_entry_blocks_; }              // of one kWrite entry
   uint32_t max_transaction_blocks() const { return max_transaction_blocks_; }  // of one kTransaction entry
   uint64_t batches() const { return batches_; }
@@ -104,7 +114,10 @@ class LogWriter {
   std::unique_ptr<Batch> TakeBatch();
   // A batch without entries that says where the log goes on, when no segment was free when the last one was written.
   void FillLink(Batch& batch);
+  void SubmitLink();
+  std::unique_ptr<Batch> SpareBatch();
   void Fill(Batch& batch, uint32_t room);
+  void Add(Batch& batch, logstore::Append& append);
   void Begin(Batch& batch);
   void Seal(Batch& batch);
   // How many whole segments writes may still enter.
@@ -130,7 +143,7 @@ class LogWriter {
   Log& log_;
   const Superblock superblock_;
   SegmentTable& segments_;
-  const LogWriterOptions options_;
+  LogWriterOptions options_;
   const uint32_t segment_blocks_;
   const uint32_t max_entry_blocks_;
   const uint32_t max_transaction_blocks_;

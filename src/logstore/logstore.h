@@ -1,4 +1,4 @@
-// The embedded engine: a pool whose volumes are one ordered, checksummed log on a device, and an index of it in a
+// The embedded engine: a pool whose volumes are one ordered, checksummed log on some devices, and an index of it in a
 // directory. What is durable when is said in block/volume.h and block/pool.h; how, in docs/design.md and
 // docs/format/log.md.
 #pragma once
@@ -35,6 +35,12 @@ struct FormatOptions {
   uint64_t segment_size = 0;
 };
 
+// A device as it is handed to a pool.
+struct DeviceFile {
+  std::string path;  // for messages
+  std::unique_ptr<io::Disk> disk;
+};
+
 struct Options {
   size_t index_cache_bytes = 64 << 20;
   size_t index_memtable_bytes = 32 << 20;
@@ -60,7 +66,8 @@ struct Options {
 // invalid-argument: the disk is smaller than eight segments, or the geometry is impossible. Durable when it answers OK.
 Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options);
 
-// Whether there is a Lockstep pool on the disk, and which.
+// Whether there is a Lockstep pool on the disk, or a part of one, and which. not-found: it was removed from one.
+// invalid-state: a crash kept it from becoming a part of one, unless that pool's other devices say that it is.
 Task<Result<block::PoolId>> Identify(io::Disk& disk);
 
 // Opens a pool: replays what the log holds behind the index's last checkpoint. `index_directory` is made when missing;
@@ -68,6 +75,20 @@ Task<Result<block::PoolId>> Identify(io::Disk& disk);
 // is damaged; then an index that was there is left as it is. Call on the data loop.
 Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, std::string index_directory,
                                                 Options options, Seams seams);
+
+// As Open, for a pool on any number of devices.
+struct Opening {
+  // All of the pool's devices, in any order. What is none of them is left alone; what was one and is so no more (a
+  // removal that a crash cut short) is marked so.
+  std::vector<DeviceFile> devices;
+  std::string index_directory;
+  block::PoolId pool;   // nil: whichever the first of the devices belongs to
+  // Take in a pool that has been exported; otherwise that is invalid-state. It stays exported until Pool::Adopt.
+  bool import = false;
+};
+// unavailable: a device of the pool is missing. in-use: two of them are the same one. not-found: what was named belongs
+// to no pool any more. A pool of an older format version has the present one from now on.
+Task<Result<std::unique_ptr<block::Pool>>> OpenDevices(Opening opening, Options options, Seams seams);
 
 using block::CheckReport;
 // pool.Check(): folds, then walks the whole index and holds live blocks of segments, blocks of layers and free segments

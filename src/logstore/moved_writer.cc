@@ -24,6 +24,10 @@ void MovedWriter::Settled() {
   for (const uint32_t segment : std::exchange(full_, {})) segments_.Close(segment, 0);
 }
 
+void MovedWriter::CloseSegment() {
+  if (segment_ != kNoSegment) segments_.Close(std::exchange(segment_, kNoSegment), 0);
+}
+
 bool MovedWriter::NextSegment(const Stamp& stamp) {
   if (segment_ != kNoSegment) full_.push_back(segment_);
   segment_ = segments_.Take();

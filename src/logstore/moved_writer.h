@@ -40,6 +40,8 @@ class MovedWriter {
   // The index points to everything that was written. Until then segments that are full stay open: they have no live
   // block yet, and a checkpoint would take them for empty and free them.
   void Settled();
+  // Leaves the open segment. REQUIRES: the index points to everything that was written.
+  void CloseSegment();
 
  private:
   io::Disk& disk_;

@@ -22,6 +22,8 @@ Status NoPoint(block::PointId id) {
 }
 
 constexpr uint32_t kUsualTransactionBlocks = 16;
+constexpr uint64_t kMostOfOneHole = uint64_t{1} << 31;  // blocks
+constexpr size_t kMostHoles = 384;                      // of one transaction
 
 // Deleting and releasing must be possible when everything else has used up the reserve: nothing else brings space back.
 LogWriter::Use UseOf(const block::Transaction& transaction) {
@@ -31,29 +33,41 @@ LogWriter::Use UseOf(const block::Transaction& transaction) {
   return frees ? LogWriter::Use::kFreeing : LogWriter::Use::kStructure;
 }
 
-LogWriterOptions WriterOptions(const Superblock& superblock, const Options& options) {
-  const SpaceMarks marks = SpaceMarks::For(superblock);
+// Those of the table's devices, free.
+SegmentTable SegmentsOf(const Superblock& superblock, const DeviceTable& table) {
+  SegmentTable segments(superblock);
+  segments.Remove(0, segments.count());
+  for (const DeviceRecord& device : table.devices)
+    for (const SegmentRange& r : device.ranges) segments.Add(r.first, r.count);
+  return segments;
+}
+
+LogWriterOptions WriterOptions(const SegmentTable& segments, const Superblock& superblock, const Options& options) {
+  const SpaceMarks marks = SpaceMarks::For(superblock.segment_size, segments.usable());
   return {options.max_batches_in_flight, marks.structure_reserve, marks.cleaner_reserve};
 }
 
 }  // namespace
 
-LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, std::unique_ptr<Index> index,
-                 Options options, Seams seams)
-    : superblock_(superblock),
+LogPool::LogPool(std::unique_ptr<DeviceSet> devices, Label label, std::unique_ptr<Index> index, Options options,
+                 Seams seams)
+    : superblock_(label.superblock),
       options_(options),
       seams_(seams),
-      disk_(std::move(disk)),
-      bad_blocks_(superblock.pool, seams.log),
+      devices_(std::move(devices)),
+      table_(std::move(label.table)),
+      exported_(label.exported),
+      compatible_(label.compatible),
+      bad_blocks_(superblock_.pool, seams.log),
       map_(std::move(index), options.index_cache_bytes / kRecordShare),
-      segments_(superblock),
-      writer_(seams.loop, *disk_, seams.log, superblock, segments_, WriterOptions(superblock, options)),
+      segments_(SegmentsOf(superblock_, table_)),
+      writer_(seams.loop, *devices_, seams.log, superblock_, segments_, WriterOptions(segments_, superblock_, options)),
       reads_(std::make_unique<ReadPath>(*this)),
       writes_(std::make_unique<WritePath>(*this)),
-      cleaner_(std::make_unique<Cleaner>(*this, *disk_, superblock, segments_)),
-      changes_(*this, superblock.segment_blocks(),
-               std::min(options.change_budget_bytes, superblock.segment_size * superblock.segment_count / 4)),
-      anchors_(*disk_, superblock),
+      cleaner_(std::make_unique<Cleaner>(*this, *devices_, superblock_, segments_)),
+      changes_(*this, superblock_.segment_blocks(),
+               std::min(options.change_budget_bytes, superblock_.segment_size * segments_.usable() / 4)),
+      anchors_(first_device(), *devices_, superblock_),
       structure_turn_(seams.loop),
       fold_turn_(seams.loop),
       copy_turn_(seams.loop),
@@ -122,12 +136,41 @@ Task<Status> LogPool::Apply(block::Transaction transaction) {
   co_return co_await AppendTransaction(transaction);
 }
 
+std::deque<Append> LogPool::HolesOf(const block::Transaction& transaction) {
+  std::deque<Append> holes;
+  for (const block::Change& change : transaction.changes) {
+    const auto* resize = std::get_if<block::ResizeVolume>(&change);
+    const VolumeRecord* volume = resize ? structure_.Find(resize->volume) : nullptr;
+    if (!volume) continue;
+    for (uint64_t at = resize->size / kBlockSize, end = volume->size / kBlockSize; at < end;) {
+      const uint32_t count = static_cast<uint32_t>(std::min(kMostOfOneHole, end - at));
+      Append& hole = holes.emplace_back();
+      hole.entry = {EntryType::kHole, volume->top, at, count, 0};
+      hole.with_next = true;
+      hole.context = this;
+      hole.done = [](Append& a) {
+        if (a.status.ok()) static_cast<LogPool*>(a.context)->Record(a.entry, a.sequence, a.location, a.crcs);
+      };
+      at += count;
+    }
+  }
+  return holes;
+}
+
 Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
   // Told from the first window on.
   const auto opens = [](const block::Change& c) { return std::holds_alternative<block::SetHistory>(c); };
   const bool timed = !structure_.windows().empty() || std::any_of(transaction.changes.begin(),
                                                                   transaction.changes.end(), opens);
-  const io::WallTime now = timed ? history_.Now() : io::WallTime();
+  io::WallTime now = timed ? history_.Now() : io::WallTime();
+  // In the same batch, so a crash keeps both or neither; and nothing gets in between.
+  std::deque<Append> holes = HolesOf(transaction);
+  if (holes.size() > kMostHoles)
+    co_return Status(Code::kTooLarge, "the transaction drops too much at once; make fewer volumes smaller with each");
+  // No time names a position between the holes and the new size: a mark is before them, and the size comes later.
+  const bool marked = !holes.empty() && !structure_.windows().empty();
+  const io::WallTime before = now;
+  if (marked) ++now.us;
   const std::string payload = EncodeTransaction({transaction, now});
   const size_t padded = (payload.size() + kBlockSize - 1) / kBlockSize * kBlockSize;
   const uint32_t blocks = static_cast<uint32_t>(padded / kBlockSize);
@@ -135,7 +178,8 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
     co_return Status(Code::kTooLarge,
                      fmt::format("the transaction takes {} bytes; this pool's limit is {}", payload.size(),
                                  uint64_t{writer_.max_transaction_blocks()} * kBlockSize));
-  LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(1, blocks, UseOf(transaction)));
+  const uint32_t entries = static_cast<uint32_t>(holes.size()) + 1 + marked;
+  LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(entries, blocks + marked, UseOf(transaction)));
 
   const std::unique_ptr<std::byte, void (*)(void*)> memory(
       static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, padded)), std::free);
@@ -153,6 +197,8 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
       const std::unique_ptr<Resume> go_on(static_cast<Resume*>(a.context));
       (*go_on)();
     };
+    if (marked) history_.Mark(before);
+    for (Append& hole : holes) writer_.Append(hole);
     writer_.Append(append);
     // From here on requests see the new structure: they get later sequence numbers than the transaction.
     structure_.Apply(transaction, append.sequence, now);

@@ -5,6 +5,7 @@
 // in log order. The map learns of a write when its batch has completed, so nothing is read that is not on the device.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@
 #include "logstore/block_map.h"
 #include "logstore/change_stream.h"
 #include "logstore/cleaner.h"
+#include "logstore/device_set.h"
 #include "logstore/history.h"
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
@@ -29,18 +31,31 @@ namespace lockstep::logstore {
 class ReadPath;
 class WritePath;
 
-// Both copies, durable; a crash leaves a superblock that says the one or the other.
-Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock);
+// The index as it is. corrupted: there is none, or it cannot be used. Blocking.
+Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Superblock& superblock,
+                                         const Options& options, const Seams& seams);
+// A new one in its place. Blocking.
+Result<std::unique_ptr<Index>> MakeIndex(const std::string& directory, const Options& options, const Seams& seams);
+// What a new index can be made from: the whole log, as long as none of it has been given up to the cleaner; then, the
+// anchor (nullopt: the log).
+Task<Result<std::optional<Anchor>>> SourceOfIndex(AnchorStore& anchors, const Superblock& superblock);
+
+// The device is none of the pool's any more. `was`: its last label.
+Task<Status> MarkRemoved(io::Disk& disk, Label was);
 
 class LogPool final : public block::Pool {
  public:
-  LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, std::unique_ptr<Index> index, Options options,
-          Seams seams);
+  // `label`: the pool's newest. `devices` holds all of its table.
+  LogPool(std::unique_ptr<DeviceSet> devices, Label label, std::unique_ptr<Index> index, Options options, Seams seams);
   ~LogPool() override;
 
   // Takes the checkpoint, replays the log behind it, and starts the writer. Once. `anchor`: the index is new, and made
   // from this.
   Task<Status> Recover(const Anchor* anchor);
+  // Writes a new table, or what else has changed, to the devices that it names. In the turn of a fold.
+  Task<Status> WriteTable(DeviceTable table, bool exported);
+  // As of now, and in this version.
+  Task<Status> RenewLabels(bool exported);
 
   block::PoolId id() const override { return superblock_.pool; }
   Task<void> Close() override;
@@ -60,6 +75,13 @@ class LogPool final : public block::Pool {
   Task<Result<io::WallTime>> TimeOf(SequenceNumber position) override { return history_.TimeOf(position); }
   Task<Result<block::VolumeSpace>> Space(block::VolumeId volume) override;
   Task<Result<std::vector<uint64_t>>> WouldFree(std::vector<block::Removal> removals) override;
+  Task<Result<DeviceId>> AddDevice(std::unique_ptr<io::Disk> disk, std::string path) override;
+  Task<Result<uint64_t>> Grow() override;
+  Task<Status> RemoveDevice(DeviceId device, block::DrainOptions options) override;
+  std::vector<block::DeviceInfo> Devices() const override;
+  Task<Status> Export(std::string note) override;
+  Task<Result<std::string>> Note() override;
+  Task<Status> Adopt() override;
   block::PoolInfo Info() const override;
   std::vector<block::VolumeInfo> Volumes() const override;
   std::vector<block::PointInfo> Points() const override;
@@ -75,7 +97,7 @@ class LogPool final : public block::Pool {
   ChangeStreams& changes() { return changes_; }
   HistoryKeeper& history() { return history_; }
   const Superblock& superblock() const { return superblock_; }
-  io::Disk& disk() { return *disk_; }
+  io::Disk& disk() { return *devices_; }
   ReadPath& reads() { return *reads_; }
   WritePath& writes() { return *writes_; }
   BadBlocks& bad_blocks() { return bad_blocks_; }
@@ -105,6 +127,8 @@ class LogPool final : public block::Pool {
 
  private:
   Task<Status> AppendTransaction(const block::Transaction& transaction);
+  // Entries that drop what lies beyond the new ends of volumes that the transaction makes smaller.
+  std::deque<Append> HolesOf(const block::Transaction& transaction);
   Task<Status> SyncNow();
   Task<Status> WaitForSpace();  // OK: something has come back
   // What the index says, into memory; answers from where the log is to be replayed.
@@ -128,9 +152,11 @@ class LogPool final : public block::Pool {
   // Fold and checkpoint on the executor, once frozen.
   Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
   Task<Status> MarkReused();
-  // In the turn of a fold that has become durable: a new anchor, when segments that could be freed need one. Answers
-  // from which entry on the log has to stay.
-  Task<SequenceNumber> RenewAnchor(const FoldPlan& plan);
+  // In the turn of a fold that has become durable: a new anchor, when segments that could be freed need one, or one
+  // that is kept on a device that leaves. Answers from where on the log has to stay.
+  Task<AnchorLimit> RenewAnchor(const FoldPlan& plan);
+  AnchorLimit LimitOfAnchor() const;
+  bool NeedsAnchor(const FoldPlan& plan) const;
   Task<Status> WriteAnchor(const FoldPlan& plan, SequenceNumber written, std::vector<SegmentUse> used);
   // On an executor: the structure and the holes as of the last fold; forgets holes that nobody can need any more.
   Status DescribeFold(Anchor& anchor);
@@ -138,6 +164,19 @@ class LogPool final : public block::Pool {
   void SweepSoon();
   void CancelSweep();
   Task<void> SweepAll();
+  Label LabelFor(DeviceId device) const;
+  // The first device of the table, which has the anchor.
+  io::Disk& first_device() const { return *devices_->Find(table_.devices.front().id); }
+  // What the size of the pool decides.
+  void Resized();
+  Status MayChangeDevices() const;
+  Task<Status> StartDraining(DeviceId device);
+  Task<Status> Drain(block::DrainOptions options, bool* paused);
+  Task<Status> StopDraining(DeviceId device);
+  // An anchor that knows nothing of the segments that leave, if there is one at all.
+  Task<Status> ForgetInAnchor();
+  Task<Status> FinishRemoval(DeviceId device);
+  Status RoomWithout(const DeviceRecord& device) const;
   void WarnOfSpace();
   using BlockRanges = std::vector<std::pair<uint64_t, uint64_t>>;  // first block, count
   // Blocks of the layer that entries in (after, until] may have changed: from the log, at the cost of what changed; or
@@ -153,7 +192,12 @@ class LogPool final : public block::Pool {
   Superblock superblock_;
   const Options options_;
   const Seams seams_;
-  std::unique_ptr<io::Disk> disk_;
+  std::unique_ptr<DeviceSet> devices_;
+  DeviceTable table_;            // as every label says
+  bool exported_ = false;        // likewise
+  const uint32_t compatible_;    // likewise
+  Status table_failure_;         // a label could not be written: which table counts is known after reopening
+  std::optional<DeviceId> draining_now_;  // somebody empties it
   Structure structure_;
   BadBlocks bad_blocks_;
   BlockMap map_;
@@ -165,7 +209,8 @@ class LogPool final : public block::Pool {
   ChangeStreams changes_;
   AnchorStore anchors_;
   SequenceNumber holes_from_ = 1;  // Anchor::holes_from
-  std::set<uint32_t> suspects_;  // while rebuilding: Finder::suspects
+  bool anchor_due_ = false;        // the one that there is speaks of segments that leave
+  std::set<uint32_t> suspects_;    // while rebuilding: Finder::suspects
   HistoryKeeper history_{*this};
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time

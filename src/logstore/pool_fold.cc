@@ -1,6 +1,9 @@
 // How the pool moves its overlay into the index while writes go on.
-#include "logstore/pool.h"
+#include <algorithm>
+
 #include "base/planted.h"
+#include "logstore/label_io.h"
+#include "logstore/pool.h"
 #include "logstore/read_path.h"
 
 namespace lockstep::logstore {
@@ -109,18 +112,28 @@ Task<Status> LogPool::FoldNow(bool persist) {
   if (!checkpoint) co_return Status();
   blocks_since_checkpoint_ -= blocks;
   checkpoint_number_ = plan.number;
-  const SequenceNumber anchored = co_await RenewAnchor(plan);
-  segments_.Checkpointed(plan.position.next, anchored, reads_->NewGeneration());
+  const AnchorLimit anchored = co_await RenewAnchor(plan);
+  segments_.Checkpointed(plan.position, anchored, reads_->NewGeneration());
   changes_.Forget(segments_.log_start());
   structure_.ForgetOwnersBefore(segments_.log_start());
   co_return co_await FreeDying();
 }
 
-Task<SequenceNumber> LogPool::RenewAnchor(const FoldPlan& plan) {
-  const auto limit = [this] { return anchors_.newest() ? anchors_.newest()->position : SequenceNumber{0}; };
-  const bool needed = anchors_.newest() ? segments_.AnyNeedsAnchor(plan.position.next, limit())
-                                        : segments_.empty_waiting() != 0;
-  if (replaying_ || !needed) co_return limit();
+AnchorLimit LogPool::LimitOfAnchor() const {
+  if (!anchors_.newest()) return {};
+  return {anchors_.newest()->position, anchors_.newest()->segment, anchors_.newest()->number};
+}
+
+bool LogPool::NeedsAnchor(const FoldPlan& plan) const {
+  if (!anchors_.newest()) return segments_.empty_waiting() != 0;
+  const std::vector<uint32_t>& kept = anchors_.newest()->segments;
+  return anchor_due_ || segments_.AnyNeedsAnchor(plan.position, LimitOfAnchor()) ||
+         std::any_of(kept.begin(), kept.end(), [this](uint32_t segment) { return segments_.is_draining(segment); });
+}
+
+Task<AnchorLimit> LogPool::RenewAnchor(const FoldPlan& plan) {
+  // The note of an exported pool lies where the next one would; and where it belongs is not known after a failure.
+  if (replaying_ || exported_ || !table_failure_.ok() || !NeedsAnchor(plan)) co_return LimitOfAnchor();
   // Where nobody has noted when a segment was written, it was in use already when the anchor of before was made.
   const SequenceNumber floor = anchors_.newest() ? anchors_.newest()->written : holes_from_ == 1 ? 1 : 0;
   std::vector<SegmentUse> used = segments_.InUse(writer_.announced());
@@ -134,11 +147,16 @@ Task<SequenceNumber> LogPool::RenewAnchor(const FoldPlan& plan) {
       seams_.log.Warn("pool {}: from now on its index cannot be rebuilt from its device: {}",
                       superblock_.pool.ToString(), anchored.message());
     anchored = co_await anchors_.Erase(segments_);
-    if (anchored.ok()) co_return kNow;
+    if (anchored.ok()) {
+      anchor_due_ = false;
+      co_return AnchorLimit{kNow, kNoSegment, 0};
+    }
   }
-  if (!anchored.ok())
+  if (anchored.ok())
+    anchor_due_ = false;
+  else
     seams_.log.Error("pool {}: writing the anchor: {}", superblock_.pool.ToString(), anchored.message());
-  co_return limit();
+  co_return LimitOfAnchor();
 }
 
 Task<Status> LogPool::WriteAnchor(const FoldPlan& plan, SequenceNumber written, std::vector<SegmentUse> used) {
@@ -210,11 +228,12 @@ void LogPool::WarnOfSpace() {
 }
 
 Task<Status> LogPool::MarkReused() {
-  Superblock reused = superblock_;
-  reused.least_index = checkpoint_number_;
-  if (superblock_.least_index == reused.least_index) co_return Status();
-  LS_CO_RETURN_IF_ERROR(co_await WriteSuperblock(*disk_, reused));
-  superblock_.least_index = reused.least_index;  // nothing else of it changes: executors may be reading it
+  if (superblock_.least_index == checkpoint_number_) co_return Status();
+  // One device says it for all: whoever opens the pool needs every one of them.
+  Label reused = LabelFor(table_.devices.front().id);
+  reused.superblock.least_index = checkpoint_number_;
+  LS_CO_RETURN_IF_ERROR(co_await WriteLabel(*devices_->Find(reused.device), reused));
+  superblock_.least_index = reused.superblock.least_index;  // executors read nothing but the geometry
   co_return Status();
 }
 

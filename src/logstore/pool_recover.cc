@@ -1,9 +1,5 @@
-// Making, finding and opening pools: the checkpoint from the index, then the log behind it.
+// Bringing a pool back: the checkpoint from the index, then the log behind it.
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <bit>
-#include <cstdlib>
 
 #include "logstore/pool.h"
 #include "base/planted.h"
@@ -11,77 +7,6 @@
 #include "logstore/write_path.h"
 
 namespace lockstep::logstore {
-namespace {
-
-constexpr uint32_t kMinSegments = 8;  // those that the cleaner and changes of structure keep, and some to write to
-
-struct AlignedBlock {
-  alignas(io::Disk::kMemoryAlignment) std::byte bytes[kBlockSize];
-};
-
-Task<Result<Superblock>> ReadSuperblock(io::Disk& disk) {
-  if (disk.size() < kDataOffset) co_return Corrupted("the device is too small to hold a pool");
-  const auto block = std::make_unique<AlignedBlock>();
-  // A crash between the writing of the copies leaves one older than the other. The newer one counts.
-  Result<Superblock> newest = Corrupted("not read");
-  for (const uint64_t copy : {0, 1}) {
-    const Status read = co_await ReadDisk(disk, copy * kBlockSize, block->bytes);
-    const Result<Superblock> superblock = read.ok() ? DecodeSuperblock(block->bytes) : Result<Superblock>(read);
-    const bool newer = superblock.ok() && (!newest.ok() || superblock->least_index > newest->least_index);
-    if (copy == 0 || newer) newest = superblock;
-  }
-  co_return newest;
-}
-
-}  // namespace
-
-Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock) {
-  const auto block = std::make_unique<AlignedBlock>();
-  EncodeSuperblock(superblock, block->bytes);
-  // The copy first: a pool exists once block 0 says so.
-  for (const uint64_t copy : {1, 0}) LS_CO_RETURN_IF_ERROR(co_await WriteDisk(disk, copy * kBlockSize, block->bytes));
-  co_return Status();
-}
-
-Options Options::Tiny() {
-  Options o;
-  o.index_cache_bytes = 256 << 10;
-  o.index_memtable_bytes = 64 << 10;
-  o.fold_weight = 24;
-  o.checkpoint_bytes = 256 << 10;
-  o.sweep_records = 40;
-  o.change_budget_bytes = 2 << 20;
-  return o;
-}
-
-Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options) {
-  if (options.segment_size == 0)
-    options.segment_size = std::bit_floor(std::clamp<uint64_t>(disk.size() / 1024, 4 << 20, 64 << 20));
-  if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize ||
-      (options.segment_size & (options.segment_size - 1)) != 0)
-    co_return InvalidArgument(fmt::format("a segment's size must be a power of two between {} and {}, not {}",
-                                          kMinSegmentSize, kMaxSegmentSize, options.segment_size));
-  if (disk.size() < kDataOffset + kMinSegments * options.segment_size)
-    co_return InvalidArgument(fmt::format("the device has {} bytes; a pool with segments of {} needs at least {}",
-                                          disk.size(), options.segment_size,
-                                          kDataOffset + kMinSegments * options.segment_size));
-  const Result<Superblock> present = co_await ReadSuperblock(disk);
-  if (present.ok())
-    co_return InUse(
-        fmt::format("the device holds pool {} already; erase its first 8 KiB to reuse it", present->pool.ToString()));
-  if (present.status().code() == Code::kIoError) co_return present.status();
-  Superblock superblock;
-  superblock.pool = id;
-  superblock.segment_size = options.segment_size;
-  superblock.segment_count =
-      static_cast<uint32_t>(std::min<uint64_t>(kMaxSegments, (disk.size() - kDataOffset) / options.segment_size));
-  co_return co_await WriteSuperblock(disk, superblock);
-}
-
-Task<Result<block::PoolId>> Identify(io::Disk& disk) {
-  LS_CO_ASSIGN_OR_RETURN(const Superblock superblock, co_await ReadSuperblock(disk));
-  co_return superblock.pool;
-}
 
 namespace {
 
@@ -90,9 +15,10 @@ IndexOptions IndexOptionsOf(const Options& options, const Seams& seams) {
           seams.background};
 }
 
-// The index as it is. corrupted: there is none, or it cannot be used.
+}  // namespace
+
 Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Superblock& superblock,
-                                         const Options& options, Seams& seams) {
+                                         const Options& options, const Seams& seams) {
   const block::PoolId pool = superblock.pool;
   LS_RETURN_IF_ERROR(seams.files.CreateDirectory(directory));
   auto index = Index::Open(seams.files, directory, IndexOptionsOf(options, seams), seams.log);
@@ -115,8 +41,11 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Sup
   return usable;
 }
 
-// What a new index can be made from: the whole log, as long as none of it has been given up to the cleaner; then, the
-// anchor (nullopt: the log).
+Result<std::unique_ptr<Index>> MakeIndex(const std::string& directory, const Options& options, const Seams& seams) {
+  LS_RETURN_IF_ERROR(Index::Destroy(seams.files, directory));
+  return Index::Open(seams.files, directory, IndexOptionsOf(options, seams), seams.log);
+}
+
 Task<Result<std::optional<Anchor>>> SourceOfIndex(AnchorStore& anchors, const Superblock& superblock) {
   if (superblock.least_index == 0) co_return std::optional<Anchor>();
   LS_CO_ASSIGN_OR_RETURN(const std::optional<AnchorPlace> place, co_await anchors.Find());
@@ -127,52 +56,7 @@ Task<Result<std::optional<Anchor>>> SourceOfIndex(AnchorStore& anchors, const Su
   co_return std::optional(std::move(anchor));
 }
 
-}  // namespace
-
-Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, std::string index_directory,
-                                                Options options, Seams seams) {
-  LS_CO_ASSIGN_OR_RETURN(const Superblock superblock, co_await ReadSuperblock(*disk));
-  if (disk->size() < kDataOffset + superblock.segment_size * superblock.segment_count)
-    co_return Corrupted(fmt::format("the device of pool {} is shorter than the pool: {} bytes instead of {}",
-                                    superblock.pool.ToString(), disk->size(),
-                                    kDataOffset + superblock.segment_size * superblock.segment_count));
-  AnchorStore anchors(*disk, superblock);
-  std::optional<Anchor> anchor;
-  Result<std::unique_ptr<Index>> index = Internal("not opened");
-  auto open_index = [&] { index = OpenIndex(index_directory, superblock, options, seams); };
-  co_await seams.executor.Call(seams.loop, open_index);
-  if (index.status().code() == Code::kCorrupted) {
-    const Status usable = index.status();
-    auto source = co_await SourceOfIndex(anchors, superblock);
-    if (!source.ok())
-      co_return source.status().WithContext(fmt::format(
-          "pool {} cannot be opened without its index in {} ({}); bring the index back, or the pool from a replica",
-          superblock.pool.ToString(), index_directory, usable.message()));
-    seams.log.Warn("pool {}: {}; rebuilding the index from the {}", superblock.pool.ToString(), usable.message(),
-                   *source ? "device" : "whole log");
-    anchor = std::move(*source);
-    auto make_index = [&] {
-      const Status gone = Index::Destroy(seams.files, index_directory);
-      if (gone.ok())
-        index = Index::Open(seams.files, index_directory, IndexOptionsOf(options, seams), seams.log);
-      else
-        index = gone;
-    };
-    co_await seams.executor.Call(seams.loop, make_index);
-  }
-  if (!index.ok()) co_return index.status();
-  auto pool = std::make_unique<LogPool>(std::move(disk), superblock, std::move(*index), options, seams);
-  const Status recovered = co_await pool->Recover(anchor ? &*anchor : nullptr);
-  if (!recovered.ok()) {
-    co_await pool->Close();
-    co_return recovered;
-  }
-  co_return std::unique_ptr<block::Pool>(std::move(pool));
-}
-
 Task<Status> LogPool::Recover(const Anchor* anchor) {
-  // Programs of before must not free segments without an anchor once there is one.
-  if (superblock_.version < kFormatVersion) LS_CO_RETURN_IF_ERROR(co_await WriteSuperblock(*disk_, superblock_));
   LS_CO_ASSIGN_OR_RETURN(std::optional<AnchorPlace> newest, co_await anchors_.Find());
   anchors_.Restore(std::move(newest));
   if (anchors_.newest())
@@ -184,7 +68,7 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
   } else {
     from = co_await LoadIndex();
     LS_CO_RETURN_IF_ERROR(from.status());
-    if (const auto& place = anchors_.newest()) segments_.RestoreAnchored(place->position, place->segment, from->next);
+    if (anchors_.newest()) segments_.RestoreAnchored(LimitOfAnchor(), from->next);
   }
   Result<std::optional<TimeMark>> mark = Internal("not read");
   auto load_mark = [&] { mark = map_.index().MarkAt({INT64_MAX}); };
@@ -194,6 +78,10 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
   if (replayed.ok() && anchor) replayed = co_await FinishRebuild();
   replaying_ = false;
   LS_CO_RETURN_IF_ERROR(replayed);
+  for (const DeviceRecord& device : table_.devices)
+    for (const SegmentRange& r : device.ranges)
+      if (device.draining) segments_.Drain(r.first, r.count);
+  Resized();
   writer_.Start(replay_position_, LS_PLANTED(3) ? 1 : seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
   SweepSoon();
@@ -217,7 +105,9 @@ Task<Result<LogPosition>> LogPool::LoadIndex() {
   LS_CO_RETURN_IF_ERROR(used.status());
   LS_CO_RETURN_IF_ERROR(segments.status());
   for (const SegmentCount& s : *segments) {
-    if (s.segment >= segments_.count() || s.live > segments_.segment_blocks())
+    // Freed behind what the index knows, and gone with its device or taken for the anchor since.
+    if (s.live == 0 && s.segment < segments_.count() && !segments_.is_free(s.segment)) continue;
+    if (s.segment >= segments_.count() || segments_.is_absent(s.segment) || s.live > segments_.segment_blocks())
       co_return Corrupted(fmt::format("pool {}: the index counts blocks of a segment that the pool does not have",
                                       superblock_.pool.ToString()));
     segments_.Restore(s.segment, s.live, s.youngest, s.written);
@@ -254,7 +144,7 @@ Task<Status> LogPool::LoadHolesKnownFrom(bool whole_log, SequenceNumber position
 }
 
 Task<Status> LogPool::Replay(LogPosition from) {
-  LogReader reader(*disk_, superblock_, from, LogReader::Depth::kVerifyData);
+  LogReader reader(*devices_, superblock_, from, LogReader::Depth::kVerifyData);
   replay_position_ = from;
   folded_ = from.next;
   segments_.Open(from.segment);

@@ -80,7 +80,7 @@ Task<Result<LogPool::BlockRanges>> LogPool::DiffByLog(LogPosition from, LayerId 
   // The log between the two positions names every block that changed; only batch headers are read. A log that has been
   // cleaned meanwhile does not continue its chain.
   segments_.Pin(from.next);
-  LogReader reader(*disk_, superblock_, from, LogReader::Depth::kHeaders);
+  LogReader reader(*devices_, superblock_, from, LogReader::Depth::kHeaders);
   BlockRanges ranges;
   Status status;
   while (status.ok() && reader.position().next <= until) {
@@ -242,6 +242,9 @@ Task<Result<uint64_t>> LogPool::CopyUpHeld(block::VolumeId volume, uint64_t firs
       reads_->Read(volume, layer, kNow, read);
     });
     LS_CO_RETURN_IF_ERROR(read.status);
+    // It may have been made smaller, or have got another content, while we read.
+    const VolumeRecord* still = structure_.Find(volume);
+    if (!still || still->top != layer || read.offset + read.length > still->size) break;
     Status written;
     co_await SuspendWith([&](auto resume) {
       writes_->WriteBlocks(layer, first_block + at, {&buffer, 1},

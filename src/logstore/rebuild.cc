@@ -50,6 +50,7 @@ Task<Status> Finder::Run() {
     batch.PutFound({h.layer, h.block, {h.birth, kHole, 0}, h.count, 0, true, 0});
   LS_CO_RETURN_IF_ERROR(index_.Write(batch));
   for (uint32_t segment = 0; segment < superblock_.segment_count; ++segment) {
+    if (segments_.is_absent(segment)) continue;
     LS_CO_RETURN_IF_ERROR(co_await Look(segment, {memory.get(), superblock_.segment_size}));
     if (segment % 1024 == 1023)
       log_.Info("pool {}: rebuilding the index, {} of {} segments read", superblock_.pool.ToString(), segment + 1,
@@ -199,7 +200,7 @@ Task<Status> LogPool::Rebuild(const Anchor& anchor) {
   structure_.RestoreOwners(anchor.position.next);
   segments_.RestoreLogStart(anchor.position.next);
   changes_.Begin(anchor.position);
-  Finder finder(*disk_, superblock_, anchor, map_.index(), segments_, seams_.loop, seams_.executor, seams_.log);
+  Finder finder(*devices_, superblock_, anchor, map_.index(), segments_, seams_.loop, seams_.executor, seams_.log);
   LS_CO_RETURN_IF_ERROR(co_await finder.Run());
   replay_position_ = anchor.position;
   LS_CO_RETURN_IF_ERROR(co_await WriteFoundAgain());

@@ -13,7 +13,80 @@ SegmentTable::SegmentTable(const Superblock& superblock)
       uses_(superblock.segment_count),
       youngest_(superblock.segment_count),
       written_(superblock.segment_count),
-      free_(superblock.segment_count) {}
+      draining_(superblock.segment_count),
+      free_(superblock.segment_count),
+      usable_(superblock.segment_count) {}
+
+void SegmentTable::Remove(uint32_t first, uint32_t segments) {
+  for (uint32_t s = first; s < first + segments; ++s) {
+    LS_ASSERT(state_[s] == State::kFree || state_[s] == State::kAbsent);
+    if (state_[s] == State::kFree) {
+      --free_;
+      ++absent_;
+      --usable_;
+    }
+    state_[s] = State::kAbsent;
+    draining_[s] = false;
+  }
+}
+
+void SegmentTable::Add(uint32_t first, uint32_t segments) {
+  const uint32_t end = std::max(first + segments, count());
+  absent_ += end - count();
+  state_.resize(end, State::kAbsent);
+  live_.resize(end);
+  uses_.resize(end);
+  youngest_.resize(end);
+  written_.resize(end);
+  draining_.resize(end);
+  for (uint32_t s = first; s < first + segments; ++s) {
+    LS_ASSERT(state_[s] == State::kAbsent);
+    state_[s] = State::kFree;
+    --absent_;
+    ++free_;
+    ++usable_;
+  }
+}
+
+void SegmentTable::Drain(uint32_t first, uint32_t segments) {
+  for (uint32_t s = first; s < first + segments; ++s) {
+    LS_ASSERT(!draining_[s] && state_[s] != State::kAbsent);
+    draining_[s] = true;
+    --usable_;
+    if (state_[s] == State::kFree) {
+      --free_;
+      ++absent_;
+      state_[s] = State::kAbsent;
+    } else {
+      ++draining_left_;
+    }
+  }
+}
+
+void SegmentTable::StopDraining(uint32_t first, uint32_t segments) {
+  for (uint32_t s = first; s < first + segments; ++s) {
+    LS_ASSERT(draining_[s]);
+    draining_[s] = false;
+    ++usable_;
+    if (state_[s] == State::kAbsent) {
+      state_[s] = State::kFree;
+      --absent_;
+      ++free_;
+    } else {
+      --draining_left_;
+    }
+  }
+}
+
+void SegmentTable::SetFree(uint32_t segment) {
+  state_[segment] = draining_[segment] ? State::kAbsent : State::kFree;
+  if (draining_[segment]) {
+    ++absent_;
+    --draining_left_;
+  } else {
+    ++free_;
+  }
+}
 
 void SegmentTable::Restore(uint32_t segment, uint32_t live, SequenceNumber youngest, SequenceNumber written) {
   LS_ASSERT(state_[segment] == State::kFree);
@@ -55,12 +128,11 @@ void SegmentTable::RestoreKept(uint32_t segment) {
 }
 void SegmentTable::ReleaseKept(uint32_t segment) {
   if (segment >= count() || state_[segment] != State::kKept) return;
-  state_[segment] = State::kFree;
-  ++free_;
+  SetFree(segment);
 }
 
 void SegmentTable::Open(uint32_t segment) {
-  if (segment >= count() || state_[segment] == State::kOpen) return;
+  if (segment >= count() || state_[segment] == State::kOpen || state_[segment] == State::kAbsent) return;
   if (state_[segment] == State::kFree) --free_;
   empty_.erase(segment);
   state_[segment] = State::kOpen;
@@ -86,13 +158,17 @@ void SegmentTable::Close(uint32_t segment, SequenceNumber end) {
   LS_ASSERT(state_[segment] == State::kOpen);
   state_[segment] = State::kClosed;
   open_.erase(segment);
-  if (end != 0) end_[segment] = end;
+  if (end != 0) {
+    end_[segment] = end;
+    order_[segment] = ++closings_;
+  }
   closed_.push_back(segment);
   if (live_[segment] == 0) empty_.insert(segment);
 }
 
 uint64_t SegmentTable::closed_dead_blocks() const {
-  uint64_t dead = uint64_t{count() - free_ - static_cast<uint32_t>(open_.size())} * segment_blocks_ - live_total_;
+  const uint64_t closed = count() - free_ - absent_ - static_cast<uint32_t>(open_.size());
+  uint64_t dead = closed * segment_blocks_ - live_total_;
   for (const uint32_t segment : open_) dead += live_[segment];
   return dead;
 }
@@ -118,21 +194,35 @@ SequenceNumber SegmentTable::EndOf(uint32_t segment) const {
   return end == end_.end() ? 0 : end->second;
 }
 
-bool SegmentTable::Anchored(uint32_t segment, SequenceNumber anchored) const {
+bool SegmentTable::Anchored(uint32_t segment, const AnchorLimit& anchored) const {
   const auto until = anchored_until_.find(segment);
-  return EndOf(segment) > anchored || (until != anchored_until_.end() && until->second > anchored);
+  if (until != anchored_until_.end() && (until->second > anchored.entry || anchored == restored_anchor_)) return true;
+  const SequenceNumber end = EndOf(segment);
+  if (end != anchored.entry || anchored.segment == kNoSegment) return end > anchored.entry;
+  // The log may have moved on without an entry: then it leads through all that were closed since the anchor's.
+  if (segment == anchored.segment) return true;
+  if (anchored.segment >= count() || state_[anchored.segment] == State::kOpen) return false;
+  const auto order = order_.find(segment), of_anchor = order_.find(anchored.segment);
+  return order != order_.end() && (of_anchor == order_.end() || order->second > of_anchor->second);
 }
 
-void SegmentTable::RestoreAnchored(SequenceNumber anchored, uint32_t segment, SequenceNumber position) {
+bool SegmentTable::LookedFor(uint32_t segment, const LogPosition& position) const {
+  const SequenceNumber behind = EndOf(segment);
+  return behind > position.next || Pinned(behind) || segment == position.segment || segment == position.next_segment;
+}
+
+void SegmentTable::RestoreAnchored(const AnchorLimit& anchored, SequenceNumber position) {
+  restored_anchor_ = anchored;
   for (uint32_t s = 0; s < count(); ++s)
-    if (state_[s] == State::kClosed && (s == segment || written_[s] >= anchored)) anchored_until_[s] = position;
+    if (state_[s] == State::kClosed && (s == anchored.segment || written_[s] >= anchored.entry))
+      anchored_until_[s] = position;
 }
 
-uint32_t SegmentTable::Checkpointed(SequenceNumber position, SequenceNumber anchored, uint64_t generation) {
+uint32_t SegmentTable::Checkpointed(const LogPosition& position, const AnchorLimit& anchored, uint64_t generation) {
   uint32_t started = 0;
   for (auto it = empty_.begin(); it != empty_.end();) {
     const SequenceNumber behind = EndOf(*it);
-    if (behind > position || Pinned(behind) || Anchored(*it, anchored)) {
+    if (LookedFor(*it, position) || Anchored(*it, anchored)) {
       ++it;
       continue;
     }
@@ -145,10 +235,9 @@ uint32_t SegmentTable::Checkpointed(SequenceNumber position, SequenceNumber anch
   return started;
 }
 
-bool SegmentTable::AnyNeedsAnchor(SequenceNumber position, SequenceNumber anchored) const {
+bool SegmentTable::AnyNeedsAnchor(const LogPosition& position, const AnchorLimit& anchored) const {
   return std::any_of(empty_.begin(), empty_.end(), [&](uint32_t segment) {
-    const SequenceNumber behind = EndOf(segment);
-    return behind <= position && !Pinned(behind) && Anchored(segment, anchored);
+    return !LookedFor(segment, position) && Anchored(segment, anchored);
   });
 }
 
@@ -156,12 +245,12 @@ uint32_t SegmentTable::FreeDying(uint64_t generation) {
   const auto end =
       std::find_if(dying_.begin(), dying_.end(), [&](const Dying& d) { return d.generation > generation; });
   for (auto it = dying_.begin(); it != end; ++it) {
-    state_[it->segment] = State::kFree;
+    SetFree(it->segment);
     freed_.insert(it->segment);
+    order_.erase(it->segment);
     end_.erase(it->segment);
     anchored_until_.erase(it->segment);
     aside_.erase(it->segment);
-    ++free_;
   }
   const uint32_t freed = static_cast<uint32_t>(end - dying_.begin());
   dying_.erase(dying_.begin(), end);
@@ -170,7 +259,9 @@ uint32_t SegmentTable::FreeDying(uint64_t generation) {
 
 bool SegmentTable::HoldsBack(uint32_t least_gain) const {
   for (const auto& [segment, end] : end_)
-    if (state_[segment] == State::kClosed && Pinned(end) && segment_blocks_ - live_[segment] >= least_gain) return true;
+    if (state_[segment] == State::kClosed && Pinned(end) &&
+        (draining_[segment] || segment_blocks_ - live_[segment] >= least_gain))
+      return true;
   return false;
 }
 
@@ -181,7 +272,7 @@ uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bo
     if (state_[segment] != State::kClosed || live_[segment] == 0 || segment_blocks_ - live_[segment] < least_gain)
       continue;
     const auto end = end_.find(segment);
-    if (segment == except || aside_.contains(segment)) continue;
+    if (segment == except || draining_[segment] || aside_.contains(segment)) continue;
     // What is pinned stays where it is, so emptying it brings nothing back.
     if (end != end_.end() && (end->second > folded || Pinned(end->second))) continue;
     // Cost and benefit as in Rosenblum and Ousterhout, "The design and implementation of a log-structured file system"
@@ -195,6 +286,17 @@ uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bo
     }
   }
   return best;
+}
+
+uint32_t SegmentTable::PickDraining(SequenceNumber folded) const {
+  if (draining_left_ == 0) return kNoSegment;
+  for (uint32_t segment = 0; segment < count(); ++segment) {
+    if (!draining_[segment] || state_[segment] != State::kClosed || live_[segment] == 0 || aside_.contains(segment))
+      continue;
+    const auto end = end_.find(segment);
+    if (end == end_.end() || end->second <= folded) return segment;
+  }
+  return kNoSegment;
 }
 
 }  // namespace lockstep::logstore

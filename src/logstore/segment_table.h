@@ -2,11 +2,12 @@
 // the cleaner, together with the changes of the map that make them live or dead, so the counts are exact as of the last
 // fold. Pure bookkeeping, no I/O.
 //
-// What becomes of a segment:  free -> open -> closed -> dying -> free
+// What becomes of a segment:  absent -> free -> open -> closed -> dying -> free
+//   absent   no device holds it, or its device is being emptied and it is empty already
 //   open     the log or the cleaner writes into it, or the log has announced that it will
 //   closed   nothing more is written; its live blocks become fewer
 //   dying    a durable checkpoint no longer knows of anything in it, but reads that began earlier may be under way
-//   kept     holds a part of the anchor (anchor.h)
+//   kept     holds a part of the anchor (anchor.h), until that is given up
 // Nothing is written over a segment before both are over: a crash finds everything that the index speaks of.
 //
 // On the pool's loop. The live counts change only in the turn of a fold (AddLive), so a running fold may read them.
@@ -37,11 +38,37 @@ struct SegmentUse {
   SequenceNumber written = 0;  // SegmentTable::written
 };
 
+// Where the log begins that a rebuilding from the anchor needs (anchor.h).
+struct AnchorLimit {
+  SequenceNumber entry = 0;
+  uint32_t segment = kNoSegment;  // of the log that holds the anchor's position
+  uint64_t number = 0;            // the anchor's: two may begin at one place
+  bool operator==(const AnchorLimit&) const = default;
+};
+
 class SegmentTable {
  public:
+  // All of them free.
   explicit SegmentTable(const Superblock& superblock);
 
+  // Devices come and go. In the turn of a fold.
+  // No device holds these. REQUIRES: they are free, or absent.
+  void Remove(uint32_t first, uint32_t segments);
+  // A device holds these, which are beyond the end or absent.
+  void Add(uint32_t first, uint32_t segments);
+  // Their device is to be emptied: they are not taken any more, and are absent once they are free.
+  void Drain(uint32_t first, uint32_t segments);
+  // It is to be used again after all.
+  void StopDraining(uint32_t first, uint32_t segments);
+  bool is_draining(uint32_t segment) const { return segment < draining_.size() && draining_[segment]; }
+  // Segments that are being drained and are not absent yet.
+  uint32_t draining_left() const { return draining_left_; }
+  bool is_absent(uint32_t segment) const { return state_[segment] == State::kAbsent; }
+
+  // Behind the highest segment; some of them may be absent. Only grows.
   uint32_t count() const { return static_cast<uint32_t>(state_.size()); }
+  // Segments of devices that are not being emptied.
+  uint32_t usable() const { return usable_; }
   uint32_t segment_blocks() const { return segment_blocks_; }
   uint32_t free_count() const { return free_; }
   uint32_t live(uint32_t segment) const { return live_[segment]; }
@@ -55,7 +82,7 @@ class SegmentTable {
   bool is_free(uint32_t segment) const { return state_[segment] == State::kFree; }
   uint64_t live_blocks() const { return live_total_; }
   // Blocks in segments that are not free and not live: garbage, headers, and room in open segments.
-  uint64_t dead_blocks() const { return uint64_t{count() - free_} * segment_blocks_ - live_total_; }
+  uint64_t dead_blocks() const { return uint64_t{count() - free_ - absent_} * segment_blocks_ - live_total_; }
   // The same of segments that nothing is written to any more: what freeing and cleaning them would bring back.
   uint64_t closed_dead_blocks() const;
   // Everything in the log from this entry on is still in place; what was before has been freed, at least in part.
@@ -71,7 +98,7 @@ class SegmentTable {
   void CloseLive();
   // Segments that hold, or may hold, something that the map knows of, `announced` (where nothing is yet) left out.
   std::vector<SegmentUse> InUse(uint32_t announced) const;
-  // Takes a free segment for the anchor, or marks one as taken; gives it back.
+  // Takes a free segment for the anchor, or marks one as taken; gives it back, unless its device is being emptied.
   uint32_t Keep();
   void RestoreKept(uint32_t segment);
   void ReleaseKept(uint32_t segment);
@@ -88,13 +115,13 @@ class SegmentTable {
   void AddLive(const LiveChanges& changes);
 
   // Everything in the log before `position` is in a durable index, and so are all counts: segments without live blocks
-  // start dying. From entry `anchored` on the log has to stay. `generation` is that of reads that begin from now on.
-  // Answers how many did.
-  uint32_t Checkpointed(SequenceNumber position, SequenceNumber anchored, uint64_t generation);
+  // start dying, but for those in which a recovery from there would look for the log. From `anchored` on the log has to
+  // stay. `generation` is that of reads that begin from now on. Answers how many did.
+  uint32_t Checkpointed(const LogPosition& position, const AnchorLimit& anchored, uint64_t generation);
   // Whether it would find more if nothing of the log had to stay.
-  bool AnyNeedsAnchor(SequenceNumber position, SequenceNumber anchored) const;
-  // From recovery: the log from entry `anchored`, in `segment`, to `position` has to stay, wherever it is.
-  void RestoreAnchored(SequenceNumber anchored, uint32_t segment, SequenceNumber position);
+  bool AnyNeedsAnchor(const LogPosition& position, const AnchorLimit& anchored) const;
+  // From recovery: the log from `anchored` to entry `position` has to stay, wherever it is.
+  void RestoreAnchored(const AnchorLimit& anchored, SequenceNumber position);
   // How many segments are dying, and the generation of the oldest.
   size_t dying() const { return dying_.size(); }
   uint64_t oldest_dying() const { return dying_.front().generation; }
@@ -112,19 +139,24 @@ class SegmentTable {
   // The closed segment that is worth most to clean: few live blocks, and old ones, which will not die by themselves
   // soon. `greedy`: only the fewest live blocks count. kNoSegment when the best would bring back less than
   // `least_gain` blocks. `folded`: the map knows of everything in the log before this entry.
-  // `except`: not this one.
+  // `except`: not this one. None of a device that is being drained: that brings no space back.
   uint32_t PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except = kNoSegment) const;
+  // A closed segment with live blocks that is being drained; what is pinned is left in place, so its blocks may go.
+  uint32_t PickDraining(SequenceNumber folded) const;
   // Something in the segment cannot be read: it is left alone from now on.
   void SetAside(uint32_t segment) { aside_.insert(segment); }
   size_t set_aside() const { return aside_.size(); }
 
  private:
+  void SetFree(uint32_t segment);
   // Behind the log's last entry in it; 0: none is to be minded.
   SequenceNumber EndOf(uint32_t segment) const;
-  bool Anchored(uint32_t segment, SequenceNumber anchored) const;
+  bool Anchored(uint32_t segment, const AnchorLimit& anchored) const;
   bool Pinned(SequenceNumber end) const { return !pins_.empty() && end > *pins_.begin(); }
+  // A recovery from there, or somebody who follows the log, would look for it in the segment.
+  bool LookedFor(uint32_t segment, const LogPosition& position) const;
 
-  enum class State : uint8_t { kFree, kOpen, kClosed, kDying, kKept };
+  enum class State : uint8_t { kFree, kOpen, kClosed, kDying, kKept, kAbsent };
   struct Dying {
     uint32_t segment;
     uint64_t generation;
@@ -135,6 +167,9 @@ class SegmentTable {
   std::vector<uint32_t> live_, uses_;
   std::vector<SequenceNumber> youngest_, written_;
   std::unordered_map<uint32_t, SequenceNumber> end_;  // of closed ones of the log that may be newer than the checkpoint
+  std::unordered_map<uint32_t, uint64_t> order_;      // of the same, in which they were closed
+  uint64_t closings_ = 0;
+  AnchorLimit restored_anchor_;
   std::unordered_map<uint32_t, SequenceNumber> anchored_until_;  // of closed ones, from before the pool was opened
   std::set<uint32_t> empty_;                          // closed, without live blocks
   std::vector<Dying> dying_;                          // oldest first
@@ -142,7 +177,8 @@ class SegmentTable {
   std::set<uint32_t> freed_;                          // since the last fold, and free still
   std::set<uint32_t> aside_, open_;
   std::multiset<SequenceNumber> pins_;
-  uint32_t free_ = 0, cursor_ = 0;
+  std::vector<bool> draining_;
+  uint32_t free_ = 0, absent_ = 0, usable_ = 0, draining_left_ = 0, cursor_ = 0;
   uint64_t live_total_ = 0;
   SequenceNumber log_start_ = 1;
 };

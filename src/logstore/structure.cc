@@ -45,9 +45,9 @@ class Validator {
     const auto size = SizeOf(c.volume);
     if (!size) return NoVolume(c.volume);
     LS_RETURN_IF_ERROR(CheckSize(c.size));
-    if (c.size < *size)
-      return NotSupported(
-          fmt::format("volume {} cannot be made smaller (it has {} bytes)", c.volume.ToString(), *size));
+    if (c.size < *size && Touched(c.volume))
+      return InvalidArgument(fmt::format("volume {} is made smaller by a transaction that changes it before; use two",
+                                         c.volume.ToString()));
     p_.volumes[c.volume] = c.size;
     return {};
   }
@@ -140,6 +140,11 @@ class Validator {
       return InvalidArgument(fmt::format("a volume's size must be a multiple of {} between {} and {}, not {}",
                                          kBlockSize, kBlockSize, kMaxVolumeSize, size));
     return {};
+  }
+  // Whether an earlier change has done anything to the volume that making it smaller would undo.
+  bool Touched(VolumeId id) const {
+    return p_.volumes.contains(id) || std::any_of(p_.points.begin(), p_.points.end(),
+                                                  [&](const auto& point) { return point.second.contains(id); });
   }
   Status Made(VolumeId id, uint64_t size) {
     p_.deleted.erase(id);

@@ -75,6 +75,13 @@ Status WritePath::CheckSpace(const block::Request& request) const {
                                     LogWriter::Use::kStructure);
 }
 
+Status WritePath::StillFits(const VolumeRecord* volume, const block::Request& request) {
+  if (!volume) return NotFound("the volume has been deleted");
+  if (request.offset > volume->size || request.length > volume->size - request.offset)
+    return InvalidArgument("the volume has been made smaller, and does not reach so far any more");
+  return {};
+}
+
 bool WritePath::MayWait(const block::Request& request, const Status& room) const {
   if (room.code() == Code::kNoSpace) return pool_.cleaner().CanHelp();
   return room.ok() && request.op == block::Request::Op::kWrite && !pool_.cleaner().Admits();
@@ -102,7 +109,8 @@ void WritePath::GoOn(const Status& freed) {
     const auto [id, request] = waiting_.front();
     pool_.history().Stamp(request->op != block::Request::Op::kWrite);
     const VolumeRecord* volume = pool_.structure().Find(id);
-    Status room = volume ? CheckSpace(*request) : NotFound("the volume has been deleted");
+    Status room = StillFits(volume, *request);
+    if (room.ok()) room = CheckSpace(*request);
     if (freed.ok() && MayWait(*request, room)) return WaitForSpace();
     waiting_.pop_front();
     // Its range may have been taken hold of while it waited: a copy must not come after it in the log.
@@ -232,10 +240,10 @@ void WritePath::Unhold() {
   const std::unique_ptr<Held> held = std::move(held_);
   for (block::Request* request : held->waiting) {
     const VolumeRecord* volume = pool_.structure().Find(held->volume);
-    if (volume)
+    if (Status fits = StillFits(volume, *request); fits.ok())
       Write(*volume, *request);
     else
-      CompleteLater(*request, NotFound("the volume has been deleted"));
+      CompleteLater(*request, std::move(fits));
   }
 }
 

@@ -43,6 +43,8 @@ class WritePath {
   };
   Piece& TakePiece();
   bool Holds(const VolumeRecord& volume, const block::Request& request) const;
+  // What was checked when it came may have changed while it waited.
+  static Status StillFits(const VolumeRecord* volume, const block::Request& request);
   Status CheckSpace(const block::Request& request) const;
   // Whether a request for which there is `room` should wait for the cleaner.
   bool MayWait(const block::Request& request, const Status& room) const;

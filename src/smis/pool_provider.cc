@@ -5,6 +5,8 @@
 // which the schema defines as outside of TotalManagedSpace; total plus reserved is the size of the pool.
 #include "smis/pool_space.h"
 
+#include <fmt/format.h>
+
 #include "block/types.h"
 #include "smis/method_tables.h"
 #include "smis/providers.h"
@@ -75,7 +77,7 @@ class PoolProvider final : public FaceProvider {
     instance.Add("PoolID", pool.record.name);
     instance.Add("ElementName", pool.record.name);
     instance.Add("Name", pool.record.name);
-    instance.Add("Caption", pool.record.path);
+    instance.Add("Caption", fmt::format("{}", fmt::join(catalog::PathsOf(pool.record), ", ")));
     instance.Add("InstallDate", When(pool.record.created));
     instance.Add("Primordial", false);
     instance.Add("ElementsShareSpace", true);

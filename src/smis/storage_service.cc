@@ -74,7 +74,9 @@ Task<Outcome> ModifyVolume(FacePtr face, wbem::MethodCall call, VolumeId id) {
   const uint64_t size = arguments.Number("Size").value_or(before->record.size);
   if (std::optional<Outcome> wrong = CheckSize(size)) co_return *std::move(wrong);
   if (size < before->record.size) {
-    Outcome outcome = Refused(kSizeNotSupported, NotSupported("volume " + old_name + " cannot be made smaller"));
+    // It destroys data, which the method has no way to confirm.
+    Status refused = NotSupported("volume " + old_name + " cannot be made smaller but by `lockstep volume resize`");
+    Outcome outcome = Refused(kSizeNotSupported, std::move(refused));
     outcome.out.push_back({"Size", before->record.size});
     co_return outcome;
   }

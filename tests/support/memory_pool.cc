@@ -61,7 +61,7 @@ void AddHeld(const Content* content, std::set<uint64_t>& versions) {
 }
 
 // What the volume is now belongs to its past, when it has a window.
-void Note(MemoryStorage::Structure& s, VolumeId id, uint64_t position) {
+void Remember(MemoryStorage::Structure& s, VolumeId id, uint64_t position) {
   const auto past = s.pasts.find(id);
   if (past != s.pasts.end()) past->second.states[position] = s.volumes.at(id);
 }
@@ -79,8 +79,10 @@ void Tell(MemoryStorage& s, const io::Clock* clock) {
 struct Applier {
   Structure& s;
   uint64_t position;
+  std::set<VolumeId>& touched;  // volumes that must not be made smaller any more
 
   Status operator()(const CreateVolume& c) const {
+    touched.insert(c.volume);
     LS_RETURN_IF_ERROR(CheckSize(c.size));
     if (!s.volumes.emplace(c.volume, VolumeState{c.size}).second) {
       return AlreadyExists(fmt::format("volume {} exists", c.volume.ToString()));
@@ -95,8 +97,13 @@ struct Applier {
   Status operator()(const ResizeVolume& c) const {
     LS_RETURN_IF_ERROR(CheckSize(c.size));
     LS_ASSIGN_OR_RETURN(VolumeState * state, FindVolume(s, c.volume));
-    if (c.size < state->size) return NotSupported("a volume does not get smaller");
+    if (c.size < state->size) {
+      if (touched.contains(c.volume)) return InvalidArgument("the transaction has changed the volume before");
+      auto& blocks = Writable(*state).blocks;
+      blocks.erase(blocks.lower_bound(c.size / kBlockSize), blocks.end());
+    }
     state->size = c.size;
+    touched.insert(c.volume);
     return {};
   }
   Status operator()(const TakePoint& c) const {
@@ -104,6 +111,7 @@ struct Applier {
     if (c.volumes.empty()) return InvalidArgument("a point has at least one volume");
     if (s.points.contains(c.point)) return AlreadyExists(fmt::format("point {} exists", c.point.ToString()));
     for (const VolumeId volume : c.volumes) {
+      touched.insert(volume);
       LS_ASSIGN_OR_RETURN(const VolumeState* state, FindVolume(s, volume));
       if (!point.states.emplace(volume, *state).second) return InvalidArgument("a point names a volume twice");
       if (c.at == 0) continue;
@@ -121,6 +129,7 @@ struct Applier {
     return {};
   }
   Status operator()(const Clone& c) const {
+    touched.insert(c.volume);
     LS_ASSIGN_OR_RETURN(const VolumeState* origin, FindAtPoint(s, c.point, c.source));
     const uint64_t size = c.size == 0 ? origin->size : c.size;
     LS_RETURN_IF_ERROR(CheckSize(size));
@@ -131,6 +140,7 @@ struct Applier {
     return {};
   }
   Status operator()(const SetContent& c) const {
+    touched.insert(c.volume);
     LS_ASSIGN_OR_RETURN(VolumeState * state, FindVolume(s, c.volume));
     LS_ASSIGN_OR_RETURN(const VolumeState* origin, FindAtPoint(s, c.point, c.source));
     state->size = std::max(state->size, origin->size);
@@ -260,7 +270,7 @@ class MemoryVolume final : public Volume {
       Read(*state, request);
     } else {
       Change(s_->now.volumes.at(id_), request);
-      Note(s_->now, id_, s_->position);
+      Remember(s_->now, id_, s_->position);
       Tell(*s_, clock_);
     }
     return {};
@@ -319,13 +329,14 @@ Task<Status> MemoryPool::Apply(Transaction transaction) {
   if (transaction.changes.empty()) co_return InvalidArgument("a transaction has at least one change");
   if (WasApplied(transaction.id)) co_return AlreadyExists("a transaction with this id was applied before");
   Structure next = s_->now;
-  const Applier applier{next, s_->position + 1};
+  std::set<VolumeId> touched;
+  const Applier applier{next, s_->position + 1, touched};
   for (const block::Change& change : transaction.changes) LS_CO_RETURN_IF_ERROR(std::visit(applier, change));
   s_->now = std::move(next);
   ++s_->position;
   Tell(*s_, clock_);
   for (auto& [id, past] : s_->now.pasts) {
-    Note(s_->now, id, s_->position);
+    Remember(s_->now, id, s_->position);
     if (past.from == s_->position && clock_) past.since = clock_->Wall();
   }
   s_->applied.insert(transaction.id);
@@ -389,7 +400,7 @@ Task<Result<uint64_t>> MemoryPool::CopyUp(VolumeId volume, uint64_t offset, uint
   if (copied == 0 || !s_->now.pasts.contains(volume)) co_return copied;
   ++s_->position;
   s_->log.Add({}, loop_);
-  Note(s_->now, volume, s_->position);
+  Remember(s_->now, volume, s_->position);
   Tell(*s_, clock_);
   co_return copied;
 }

@@ -91,6 +91,19 @@ Result<DiskFile> OpenDiskFile(const std::string& path, uint64_t create_size, Log
   return file;
 }
 
+Status RefreshDiskSize(const DiskFile& file, uint64_t& size) {
+  struct stat info;
+  if (::fstat(file.fd.get(), &info) != 0) return FromErrno(errno, fmt::format("read the size of disk {}", file.path));
+  uint64_t now = static_cast<uint64_t>(info.st_size);
+  if (S_ISBLK(info.st_mode) && ::ioctl(file.fd.get(), BLKGETSIZE64, &now) != 0)
+    return FromErrno(errno, fmt::format("read the size of block device {}", file.path));
+  now -= now % 4096;
+  if (now < size)
+    return InvalidState(fmt::format("disk {} has become smaller: {} bytes instead of {}", file.path, now, size));
+  size = now;
+  return {};
+}
+
 std::vector<iovec> RemainingVectors(const DiskRequest& request, uint64_t moved) {
   std::vector<iovec> rest;
   for (const Buffer& b : request.buffers) {

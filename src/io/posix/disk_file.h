@@ -27,6 +27,9 @@ struct DiskFile {
 // mounted.
 Result<DiskFile> OpenDiskFile(const std::string& path, uint64_t create_size, Log& log);
 
+// What io::Disk::RefreshSize does; `size` is the disk's present one.
+Status RefreshDiskSize(const DiskFile& file, uint64_t& size);
+
 // Requests in their order, linked through DiskRequest::next.
 class RequestQueue {
  public:

@@ -12,7 +12,7 @@
 
 namespace lockstep::io {
 
-ThreadDisk::ThreadDisk(EpollLoop& loop, DiskFile file) : loop_(loop), file_(std::move(file)) {
+ThreadDisk::ThreadDisk(EpollLoop& loop, DiskFile file) : loop_(loop), file_(std::move(file)), size_(file_.size) {
   for (size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
 }
 

@@ -20,9 +20,10 @@ class ThreadDisk final : public Disk {
   ThreadDisk(EpollLoop& loop, DiskFile file);
   ~ThreadDisk() override;
 
-  uint64_t size() const override { return file_.size; }
+  uint64_t size() const override { return size_; }
   uint32_t block_size() const override { return file_.block_size; }
   void Submit(DiskRequest& request) override;
+  Status RefreshSize() override { return RefreshDiskSize(file_, size_); }
 
  private:
   void Work();
@@ -31,7 +32,8 @@ class ThreadDisk final : public Disk {
   void CompleteAll();
 
   EpollLoop& loop_;
-  const DiskFile file_;
+  const DiskFile file_;  // with the size that it was opened with
+  uint64_t size_;        // the loop's
   size_t in_flight_ = 0;                    // the loop's
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // the loop's; what is posted looks here first
 

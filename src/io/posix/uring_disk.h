@@ -23,6 +23,7 @@ class UringDisk final : public Disk, private FdHandler, private Deferred {
   uint64_t size() const override { return file_.size; }
   uint32_t block_size() const override { return file_.block_size; }
   void Submit(DiskRequest& request) override;
+  Status RefreshSize() override { return RefreshDiskSize(file_, file_.size); }
 
  private:
   static constexpr unsigned kEntries = 256;  // requests that the kernel has at once; more wait in order

@@ -266,6 +266,11 @@ void Connection::SubmitToVolume(Operation& operation) {
 void Connection::OnVolumeDone(Operation& operation, const Status& status) {
   --in_volume_;
   operation.error = ToError(status);
+  // It was inside when the session began, and the volume has been made smaller: as for any request beyond the end.
+  const RequestHeader& header = operation.header;
+  const bool adds = header.command == Command::kWrite || header.command == Command::kWriteZeroes;
+  if (status.code() == Code::kInvalidArgument && adds && header.offset + header.length > volume_->size())
+    operation.error = Error::kNoSpace;
   if (!status.ok()) {
     host_->log().Warn("nbd: export \"{}\": request {} at {}+{} failed: {}", export_name_,
                       static_cast<int>(operation.header.command), operation.header.offset, operation.header.length,

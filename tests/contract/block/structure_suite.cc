@@ -24,7 +24,7 @@ TEST_P(BlockContract, VolumesAreListedByIdAndFound) {
   EXPECT_EQ(pool_->OpenPoint(NewPointId(), ids[0]).status().code(), Code::kNotFound);
 }
 
-TEST_P(BlockContract, AVolumeGrowsByZeroesAndNeverShrinks) {
+TEST_P(BlockContract, AVolumeGrowsByZeroes) {
   const VolumeId id = Create(8);
   const VolumePtr volume = Open(id);
   ASSERT_TRUE(Write(*volume, 0, 8, 1).ok());
@@ -36,8 +36,77 @@ TEST_P(BlockContract, AVolumeGrowsByZeroesAndNeverShrinks) {
   ASSERT_TRUE(Write(*volume, 19, 1, 2).ok());
   EXPECT_TRUE(Holds(*volume, 19, 1, 2));
   EXPECT_EQ(OpenAt(before, id)->size(), 8 * kBlock);
-  EXPECT_EQ(Apply({ResizeVolume{id, 8 * kBlock}}).code(), Code::kNotSupported);
-  EXPECT_TRUE(Holds(*volume, 19, 1, 2));
+}
+
+TEST_P(BlockContract, AVolumeThatIsMadeSmallerDropsWhatLiesBeyondButPointsKeepIt) {
+  const VolumeId id = Create(64);
+  VolumePtr volume = Open(id);
+  ASSERT_TRUE(Write(*volume, 0, 64, 1).ok());
+  const PointId before = Take({id});
+  ASSERT_TRUE(Write(*volume, 30, 4, 2).ok());
+  ASSERT_TRUE(Apply({ResizeVolume{id, 20 * kBlock}}).ok());
+  EXPECT_EQ(volume->size(), 20 * kBlock);
+  EXPECT_EQ(pool_->Find(id)->size, 20 * kBlock);
+  EXPECT_TRUE(Holds(*volume, 0, 20, 1));
+  EXPECT_EQ(Write(*volume, 20, 1, 3).code(), Code::kInvalidArgument);
+  EXPECT_EQ(Write(*volume, 19, 2, 3).code(), Code::kInvalidArgument);
+  EXPECT_TRUE(Holds(*volume, 19, 1, 1)) << "and nothing of such a request is done";
+  EXPECT_TRUE(Holds(*OpenAt(before, id), 0, 64, 1));
+  ASSERT_TRUE(Await(pool_->Flush()).ok());
+  EXPECT_EQ(pool_->Find(id)->used, 20 * kBlock);
+  const PointId small = Take({id});
+  ASSERT_TRUE(Apply({ResizeVolume{id, 64 * kBlock}}).ok());
+  EXPECT_TRUE(Holds(*volume, 0, 20, 1));
+  EXPECT_TRUE(Holds(*volume, 20, 44, 0)) << "what comes back is zeroes";
+  EXPECT_EQ(OpenAt(small, id)->size(), 20 * kBlock);
+  volume.reset();
+  Reopen();
+  EXPECT_TRUE(VolumeHolds(id, 20, 44, 0));
+  EXPECT_TRUE(Holds(*OpenAt(before, id), 0, 64, 1));
+  ASSERT_TRUE(Apply({SetContent{id, before, id}}).ok());
+  EXPECT_TRUE(VolumeHolds(id, 0, 64, 1));
+}
+
+TEST_P(BlockContract, MakingSmallerStandsFirstInItsTransaction) {
+  const VolumeId a = Create(16), b = Create(16);
+  ASSERT_TRUE(Write(*Open(a), 0, 16, 1).ok());
+  const PointId old = Take({a, b});
+  const PointId point = NewPointId();
+  const std::string before = Picture();
+  EXPECT_EQ(Apply({TakePoint{point, {a}}, ResizeVolume{a, 8 * kBlock}}).code(), Code::kInvalidArgument);
+  EXPECT_EQ(Apply({SetContent{a, old, a}, ResizeVolume{a, 8 * kBlock}}).code(), Code::kInvalidArgument);
+  EXPECT_EQ(Apply({ResizeVolume{a, 32 * kBlock}, ResizeVolume{a, 8 * kBlock}}).code(), Code::kInvalidArgument);
+  const VolumeId made = NewVolumeId();
+  EXPECT_EQ(Apply({CreateVolume{made, 16 * kBlock}, ResizeVolume{made, 8 * kBlock}}).code(), Code::kInvalidArgument);
+  EXPECT_EQ(Picture(), before);
+  // Several at once, and a point behind it.
+  ASSERT_TRUE(Apply({ResizeVolume{a, 8 * kBlock}, ResizeVolume{b, 4 * kBlock}, TakePoint{point, {a, b}},
+                     Clone{point, a, made, 16 * kBlock}})
+                  .ok());
+  EXPECT_EQ(OpenAt(point, a)->size(), 8 * kBlock);
+  EXPECT_TRUE(VolumeHolds(made, 0, 8, 1));
+  EXPECT_TRUE(VolumeHolds(made, 8, 8, 0));
+}
+
+TEST_P(BlockContract, WritesThatAreUnderWayEndWhenAVolumeIsMadeSmaller) {
+  const VolumeId id = Create(64);
+  const VolumePtr volume = Open(id);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::unique_ptr<PendingWrite>> writes;
+    for (uint64_t at = 0; at < 64; at += 4) {
+      writes.push_back(std::make_unique<PendingWrite>(at, 4));
+      Paint(writes.back()->memory.bytes(), at, 7);
+      volume->Submit(writes.back()->request);
+    }
+    ASSERT_TRUE(Apply({ResizeVolume{id, 10 * kBlock}}).ok());
+    for (const auto& write : writes) {
+      ASSERT_TRUE(factory_->RunUntil([&] { return write->finished; }));
+      const Code code = write->request.status.code();
+      EXPECT_TRUE(code == Code::kOk || code == Code::kInvalidArgument) << static_cast<int>(code);
+    }
+    ASSERT_TRUE(Apply({ResizeVolume{id, 64 * kBlock}}).ok());
+    EXPECT_TRUE(Holds(*volume, 10, 54, 0)) << "whatever became of the writes";
+  }
 }
 
 TEST_P(BlockContract, AVolumeMayBeAsLargeAsTheLimitAndTakesSpaceOnlyAsItIsWritten) {
@@ -73,7 +142,7 @@ TEST_P(BlockContract, AnInvalidChangeInsideATransactionUndoesAllOfIt) {
       {"create: too large", Code::kInvalidArgument, CreateVolume{unknown, kMaxVolumeSize + kBlock}},
       {"delete: unknown", Code::kNotFound, DeleteVolume{unknown}},
       {"resize: unknown", Code::kNotFound, ResizeVolume{unknown, size}},
-      {"resize: smaller", Code::kNotSupported, ResizeVolume{a, size - kBlock}},
+      {"resize: smaller, after other changes", Code::kInvalidArgument, ResizeVolume{a, size - kBlock}},
       {"resize: misaligned", Code::kInvalidArgument, ResizeVolume{a, size + 1}},
       {"resize: too large", Code::kInvalidArgument, ResizeVolume{a, kMaxVolumeSize + kBlock}},
       {"point: of nothing", Code::kInvalidArgument, TakePoint{no_point, {}}},

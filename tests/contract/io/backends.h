@@ -21,6 +21,8 @@ class World {
   virtual io::Env& env() = 0;
   // A path for a disk or a file that does not exist yet; removed at the end.
   virtual std::string Path(const std::string& name) = 0;
+  // Makes the device behind a disk larger, or smaller, whether it is open or not.
+  virtual void ResizeDisk(const std::string& path, uint64_t size) = 0;
   // Runs `work` on the data loop and returns when it has run.
   virtual void OnLoop(std::function<void()> work) = 0;
   // Returns when `predicate`, asked on the loop, holds. False after ten seconds (of the world's time).

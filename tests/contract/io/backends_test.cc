@@ -15,6 +15,7 @@ class SimWorld final : public World {
   SimWorld() : env_(testing::UnitTest::GetInstance()->random_seed() + 1) {}
   io::Env& env() override { return env_; }
   std::string Path(const std::string& name) override { return "/" + name; }
+  void ResizeDisk(const std::string& path, uint64_t size) override { env_.media(path)->Grow(size); }
   void OnLoop(std::function<void()> work) override {
     bool ran = false;
     env_.loop().Post([&] {
@@ -43,6 +44,7 @@ class PosixWorld final : public World {
   }
   io::Env& env() override { return *env_; }
   std::string Path(const std::string& name) override { return (directory_ / name).string(); }
+  void ResizeDisk(const std::string& path, uint64_t size) override { std::filesystem::resize_file(path, size); }
   void OnLoop(std::function<void()> work) override {
     std::promise<void> ran;
     env_->data_loop().Post([&] {

@@ -194,6 +194,29 @@ TEST_P(DiskContract, LetsTheLastCompletionDestroyTheRequestAndTheDisk) {
   EXPECT_TRUE(WaitFor([&] { return disk_ == nullptr; }));
 }
 
+TEST_P(DiskContract, LearnsThatItsDeviceHasGrownWhenItIsAsked) {
+  ASSERT_TRUE(Do(Op::kWrite, kBlocks - 1, 1).ok());
+  world_->ResizeDisk(Path("disk"), 2 * kBlocks * kBlock);
+  OnLoop([&] { EXPECT_EQ(disk_->size(), kBlocks * kBlock) << "fixed until somebody asks"; });
+  EXPECT_EQ(Do(Op::kRead, kBlocks, 1).code(), Code::kInvalidArgument);
+  OnLoop([&] {
+    EXPECT_TRUE(disk_->RefreshSize().ok());
+    EXPECT_EQ(disk_->size(), 2 * kBlocks * kBlock);
+  });
+  Request r(Op::kWrite, 2 * kBlocks - 1, 1);
+  r.Fill(0, 3);
+  ASSERT_TRUE(Do(r).ok());
+  Request back(Op::kRead, 2 * kBlocks - 1, 1);
+  ASSERT_TRUE(Do(back).ok());
+  EXPECT_TRUE(back.Holds(0, 3));
+  if (GetParam() == Backend::kSim) return;  // whose disks do not become smaller
+  world_->ResizeDisk(Path("disk"), kBlocks * kBlock);
+  OnLoop([&] {
+    EXPECT_EQ(disk_->RefreshSize().code(), Code::kInvalidState);
+    EXPECT_EQ(disk_->size(), 2 * kBlocks * kBlock);
+  });
+}
+
 TEST_P(DiskContract, CanBeOpenedOnceAtATime) {
   EXPECT_EQ(env().OpenDisk(Path("disk"), 0).status().code(), Code::kInUse);
   EXPECT_EQ(env().OpenDisk(Path("missing"), 0).status().code(), Code::kNotFound);

@@ -18,6 +18,7 @@ import unittest
 ARGS = None
 OK, USAGE, UNREACHABLE = 0, 2, 3
 INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, IN_USE, INVALID_STATE, NOT_SUPPORTED, NO_SPACE, TOO_LARGE = range(10, 18)
+UNAVAILABLE = 22
 
 
 class Daemon:
@@ -126,6 +127,29 @@ class Commands(Case):
         self.refuse(NOT_FOUND, "pool", "scrub", "other")
         self.refuse(NOT_FOUND, "pool", "check", "other")
         self.refuse(USAGE, "pool", "scrub", "main", "--rate", "fast")
+
+    def test_devices_come_grow_and_go(self):
+        more, path = os.path.join(self.folder, "more.pool"), os.path.join(self.folder, "main.pool")
+        gib = 1 << 30
+        added = self.do("pool", "add-device", "main", more, "--size", "1G")
+        self.assertEqual([d["path"] for d in added["devices"]], [path, more])
+        self.assertAlmostEqual(added["size"], 2 * gib, delta=gib / 50)
+        self.refuse(ALREADY_EXISTS, "pool", "add-device", "main", more)
+        os.truncate(more, 2 * gib)
+        self.assertEqual(self.do("pool", "grow", "main")["grown_by"], gib)
+        self.assertIn("more.pool", self.text("pool", "show", "main"))
+        self.refuse(NOT_FOUND, "pool", "remove-device", "main", "/nowhere")
+        gone = self.do("pool", "remove-device", "main", path)
+        self.assertEqual(gone["job_ended"]["state"], "Completed")
+        self.assertEqual(self.do("pool", "show", "main")["paths"], [more])
+        self.refuse(INVALID_STATE, "pool", "remove-device", "main", more)
+        self.do("pool", "add-device", "main", path)
+        self.assertEqual(self.do("pool", "check", "main")["problems"], [])
+
+    def test_a_volume_is_made_smaller_when_that_is_confirmed(self):
+        self.refuse(INVALID_STATE, "volume", "resize", "db_1", "32M")
+        self.assertEqual(self.do("volume", "resize", "db_1", "32M", "--discard-data")["size"], 32 << 20)
+        self.assertEqual(self.do("volume", "resize", "db_1", "128M")["size"], 128 << 20)
 
     def test_a_pool_is_not_made_over_somebodys_data(self):
         path = os.path.join(self.folder, "precious")
@@ -385,6 +409,99 @@ class DaemonLife(Case):
             self.start()
             names = {r["name"] for r in self.do("replica", "list", "--kind", "group")}
             self.assertEqual(names, {f"round{n}" for n in range(round_number + 1)})
+
+    def write(self, volume, pattern, length):
+        uri = f"nbd+unix:///{volume}?socket={self.daemon.nbd}"
+        subprocess.run(["qemu-io", "-f", "raw", "-c", f"write -P {pattern} 0 {length}", "-c", "flush", uri], check=True,
+                       capture_output=True, timeout=120)
+
+    def check(self, volume, pattern, length):
+        uri = f"nbd+unix:///{volume}?socket={self.daemon.nbd}"
+        done = subprocess.run(["qemu-io", "-f", "raw", "-c", f"read -P {pattern} 0 {length}", uri], capture_output=True,
+                              text=True, timeout=120)
+        self.assertEqual((done.returncode, "Pattern" in done.stdout), (0, False), done.stdout + done.stderr)
+
+    @unittest.skipUnless(shutil.which("qemu-io"), "needs qemu-io")
+    def test_a_removal_goes_on_after_a_kill(self):
+        self.start()
+        self.furnish()
+        self.do("volume", "create", "big", "512M")
+        self.do("export", "create", "big")
+        self.write("big", 7, "400M")
+        more, path = os.path.join(self.folder, "more.pool"), os.path.join(self.folder, "main.pool")
+        self.do("pool", "add-device", "main", more, "--size", "1G")
+        self.do("pool", "remove-device", "main", path, "--no-wait")
+        for _ in range(3):
+            self.stop(signal.SIGKILL)
+            self.start()
+        for job in self.do("job", "list"):
+            self.run_cli("job", "watch", job["id"])
+        self.assertEqual(self.do("pool", "show", "main")["paths"], [more])
+        os.remove(path)
+        self.check("big", 7, "400M")
+        self.stop(signal.SIGKILL)
+        self.start()
+        self.check("big", 7, "400M")
+        self.assertEqual(self.do("pool", "scrub", "main")["job_ended"]["state"], "Completed")
+
+    @unittest.skipUnless(shutil.which("qemu-io"), "needs qemu-io")
+    def test_a_pool_travels_to_another_node(self):
+        self.start()
+        self.furnish()
+        for volume in ("db_1", "db_2", "db_3"):
+            self.do("export", "create", volume)
+            self.write(volume, 3 + int(volume[-1]), "16M")
+        self.do("replica", "create", "group", "databases", "--name", "nightly")
+        self.write("db_1", 9, "8M")
+        paths = [os.path.join(self.folder, name) for name in ("main.pool", "more.pool")]
+        self.do("pool", "add-device", "main", paths[1], "--size", "1G")
+        before = {kind: self.do(kind, "list") for kind in ("volume", "group", "replica", "export")}
+        index = os.path.join(self.folder, "stick", "index")
+        self.assertEqual(self.do("pool", "export", "main", "--index", index)["index"], index)
+        self.assertEqual(self.do("volume", "list"), [])
+        self.stop()
+        os.rename(os.path.join(self.folder, "data"), os.path.join(self.folder, "old-data"))
+        moved = [path + ".moved" for path in paths]
+        for path, to in zip(paths, moved):
+            os.rename(path, to)
+        self.start()
+        self.assertEqual(self.do("pool", "list"), [])
+        self.refuse(UNAVAILABLE, "pool", "import", moved[0])
+        self.do("pool", "import", moved[1], moved[0], "--index", index)
+        for kind, had in before.items():
+            self.assertEqual([o["id"] for o in self.do(kind, "list")], [o["id"] for o in had], kind)
+        self.check("db_1", 9, "8M")
+        self.check("db_3", 6, "16M")
+        self.do("replica", "resync", "nightly")
+        self.stop(signal.SIGKILL)
+        self.start()
+        self.check("db_1", 9, "8M")
+
+    @unittest.skipUnless(shutil.which("qemu-io"), "needs qemu-io")
+    def test_a_client_sees_errors_beyond_the_end_of_a_smaller_volume(self):
+        self.start()
+        self.furnish()
+        self.do("export", "create", "db_1")
+        uri = f"nbd+unix:///db_1?socket={self.daemon.nbd}"
+        client = subprocess.Popen(["qemu-io", "-f", "raw", uri], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True)
+
+        def say(command, answer):
+            client.stdin.write(command + "\n")
+            client.stdin.flush()
+            line = client.stdout.readline()
+            while answer not in line and "failed" not in line and "wrote" not in line and "read " not in line:
+                line = client.stdout.readline()
+            self.assertIn(answer, line)
+
+        say("write -P 5 0 64M", "wrote")
+        self.do("volume", "resize", "db_1", "32M", "--discard-data")
+        say("write -P 6 40M 4k", "No space left on device")
+        say("read 40M 4k", "Invalid argument")
+        say("read -P 5 0 32M", "read ")
+        self.do("volume", "resize", "db_1", "64M")
+        say("read -P 0 32M 32M", "read ")
+        client.communicate("quit\n", timeout=60)
 
     def test_the_socket_is_the_owners_only(self):
         self.start()

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -98,6 +99,35 @@ class FragilePool final : public block::Pool {
   Result<block::VolumeInfo> Find(block::VolumeId volume) const override { return inner_.Find(volume); }
   Result<block::PointInfo> Find(block::PointId point) const override { return inner_.Find(point); }
 
+  // Devices that are nothing but names. A removal takes a hundred steps of 10 ms each.
+  std::vector<block::DeviceInfo> Devices() const override { return devices_; }
+  Task<Result<block::DeviceId>> AddDevice(std::unique_ptr<io::Disk> disk, std::string path) override {
+    if (!device_error_.ok()) co_return device_error_;
+    block::DeviceInfo device;
+    device.id.uuid.bytes[15] = static_cast<uint8_t>(devices_.size() + 1);
+    device.path = std::move(path);
+    device.size = disk->size();
+    devices_.push_back(device);
+    co_return device.id;
+  }
+  Task<Status> RemoveDevice(block::DeviceId id, block::DrainOptions options) override {
+    if (!device_error_.ok()) co_return device_error_;
+    const auto find = [&] {
+      return std::find_if(devices_.begin(), devices_.end(), [&](const auto& d) { return d.id == id; });
+    };
+    find()->draining = true;
+    for (block::DrainReport report{0, 100}; report.emptied < report.total; ++report.emptied) {
+      const block::DrainAnswer answer = options.go_on(report);
+      if (answer == block::DrainAnswer::kGiveUp) find()->draining = false;
+      if (answer != block::DrainAnswer::kGoOn) co_return Status(Code::kCancelled, "told to");
+      co_await env_.loop().Sleep(std::chrono::milliseconds(10));
+    }
+    devices_.erase(find());
+    co_return Status::Ok();
+  }
+  void SetDevices(std::vector<block::DeviceInfo> devices) { devices_ = std::move(devices); }
+  void FailDevices(Status error) { device_error_ = std::move(error); }
+
   uint64_t pieces() const { return pieces_; }
   uint64_t scrubbed() const { return scrubbed_; }  // positions
   uint64_t scrub_rate() const { return scrub_rate_; }
@@ -113,6 +143,8 @@ class FragilePool final : public block::Pool {
   uint64_t pieces_ = 0, scrubbed_ = 0, scrub_rate_ = 0;
   Status copy_error_, scrub_error_;
   std::vector<block::BadBlock> bad_;
+  std::vector<block::DeviceInfo> devices_;
+  Status device_error_;
   std::function<void()> after_apply_;
 };
 
@@ -131,10 +163,17 @@ class Opener final : public PoolOpener {
     media_[path] = storage;
     co_return Make(path);
   }
-  Task<Result<std::shared_ptr<block::Pool>>> Open(std::string path) override {
-    if (!media_.contains(path)) co_return NotFound(path + " does not exist");
-    co_return Make(path);
+  // Of several paths the first that there is; the others are devices that come and go (FragilePool).
+  Task<Result<std::shared_ptr<block::Pool>>> Open(PoolPlace place) override {
+    for (const std::string& path : place.paths) {
+      if (media_.contains(path)) co_return Make(path);
+    }
+    co_return NotFound(place.paths.front() + " does not exist");
   }
+  Task<Result<std::unique_ptr<io::Disk>>> OpenDevice(std::string path, uint64_t size) override {
+    co_return env_.OpenDisk(path, size);
+  }
+  Task<Result<std::string>> LeaveIndex(block::PoolId, std::string to) override { co_return to; }
   // The pool that was opened last at the path; null when it is closed.
   std::shared_ptr<FragilePool> at(const std::string& path) { return open_[path].lock(); }
 

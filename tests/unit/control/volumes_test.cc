@@ -42,7 +42,7 @@ TEST_F(VolumesTest, VolumesGrowAndAreRenamedAndDeleted) {
   const VolumeId a = Volume("a"), b = Volume("b");
   EXPECT_TRUE(Run(control().ResizeVolume(a, 2 * kMiB)).ok());
   EXPECT_EQ(media_["/dev/p"]->now.volumes[a].size, 2 * kMiB);
-  EXPECT_EQ(Run(control().ResizeVolume(a, kMiB)).code(), Code::kNotSupported);
+  EXPECT_EQ(Run(control().ResizeVolume(a, kMiB)).code(), Code::kInvalidState);
   EXPECT_EQ(Run(control().RenameVolume(a, "b")).code(), Code::kAlreadyExists);
   EXPECT_TRUE(Run(control().RenameVolume(a, "c")).ok());
   EXPECT_FALSE(control().VolumeByName("a").ok());

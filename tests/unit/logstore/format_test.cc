@@ -31,19 +31,6 @@ BatchHeader SomeBatch() {
   return h;
 }
 
-TEST(Superblock, RoundTripsAndRefusesAnyFlippedBit) {
-  const Superblock s{kPool, 64 << 20, 100};
-  std::array<std::byte, kBlockSize> bytes;
-  EncodeSuperblock(s, bytes);
-  ASSERT_TRUE(DecodeSuperblock(bytes).ok());
-  EXPECT_EQ(*DecodeSuperblock(bytes), s);
-  for (size_t bit = 0; bit < 52 * 8; ++bit) {
-    auto damaged = bytes;
-    damaged[bit / 8] ^= std::byte(1 << bit % 8);
-    EXPECT_EQ(DecodeSuperblock(damaged).status().code(), Code::kCorrupted) << "bit " << bit;
-  }
-}
-
 TEST(BatchHeader, RoundTrips) {
   BatchHeader h = SomeBatch();
   const auto bytes = EncodedBatch(h);
