@@ -595,8 +595,9 @@ void Index::Batch::EndRebuild() {
 
 Result<std::vector<HoleRecord>> Index::Holes(SequenceNumber from, size_t limit) const {
   std::vector<HoleRecord> holes;
-  LS_RETURN_IF_ERROR(
-      ForEachKey(*rep_->db, rep_->Reading(), HoleKey(from), HoleKey(UINT64_MAX), [&](std::string_view key, std::string_view value) {
+  LS_RETURN_IF_ERROR(ForEachKey(
+      *rep_->db, rep_->Reading(), HoleKey(from), HoleKey(UINT64_MAX),
+      [&](std::string_view key, std::string_view value) {
         Decoder d(value);
         HoleRecord h;
         h.birth = ReadBig(key.substr(1));

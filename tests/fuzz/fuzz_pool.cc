@@ -45,8 +45,8 @@ class Machine {
   Status Open() {
     auto disk = env_.OpenDisk("disk", 0);
     auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
-                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(), env_.clock(),
-                                      &env_.background()}));
+                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
+                                      env_.clock(), &env_.background()}));
     if (!pool.ok()) return pool.status();
     pool_ = std::move(*pool);
     return {};
