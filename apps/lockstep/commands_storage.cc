@@ -12,12 +12,6 @@ namespace lockstep::cli {
 
 namespace {
 
-// Sizes are checked here already, so that a slip of the finger is a usage error.
-std::string CheckSize(const std::string& text) {
-  const auto size = ParseSize(text);
-  return size.ok() ? std::string() : size.status().message();
-}
-
 // Adds a command that names one object and shows the answer.
 void AddShow(CLI::App& family, Cli& cli, const std::string& kind, std::string (*show)(const Json&),
              const std::string& example) {
