@@ -1,7 +1,5 @@
 #include "sim/background.h"
 
-#include <algorithm>
-
 namespace lockstep::sim {
 
 SimBackground::~SimBackground() {
@@ -45,15 +43,10 @@ void SimBackground::Settle() {
 void SimBackground::Work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    auto next = jobs_.end();
-    changed_.wait(lock, [&] {
-      const auto may_begin = [this](const Job& job) { return !job.patient || settling_ || ending_; };
-      next = std::find_if(jobs_.begin(), jobs_.end(), may_begin);
-      return next != jobs_.end() || ending_;
-    });
-    if (next == jobs_.end()) return;
-    const Job job = *next;
-    jobs_.erase(next);
+    changed_.wait(lock, [this] { return (settling_ && !jobs_.empty()) || ending_; });
+    if (jobs_.empty()) return;
+    const Job job = jobs_.front();
+    jobs_.pop_front();
     running_ = true;
     lock.unlock();
     job.run(job.argument);

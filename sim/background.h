@@ -1,7 +1,7 @@
 // A library's background work in simulation: on one real thread, because the library blocks while it waits for it, but
-// handed over so that what reaches the simulated files does so in the same order every time. The users' part is to call
-// Settle when a call into the library is over; then the simulation's thread and this one never do I/O at the same time.
-// Work that nobody waits for begins in Settle only: its outcome would otherwise reach the library early or late.
+// handed over so that what reaches the simulated files does so in the same order every time: jobs run in Settle only,
+// which the users call when a call into the library is over. So the simulation's thread and this one never do I/O
+// together.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,7 @@
 #include "apps/lockstep/commands.h"
 
+#include "base/units.h"
+
 namespace lockstep::cli {
 
 CLI::App* AddFamily(CLI::App& app, const std::string& name, const std::string& description) {
@@ -16,6 +18,11 @@ CLI::App* AddCommand(CLI::App& family, const std::string& name, const std::strin
   command->footer("Examples:\n" + examples);
   command->fallthrough();
   return command;
+}
+
+std::string CheckSize(const std::string& text) {
+  const auto size = ParseSize(text);
+  return size.ok() ? std::string() : size.status().message();
 }
 
 }  // namespace lockstep::cli

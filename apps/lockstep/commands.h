@@ -27,5 +27,7 @@ CLI::App* AddFamily(CLI::App& app, const std::string& name, const std::string& d
 // One that does something; `examples` are lines for its --help.
 CLI::App* AddCommand(CLI::App& family, const std::string& name, const std::string& description,
                      const std::string& examples);
+// For CLI::Option::check, so that a slip of the finger is a usage error: empty when the text is a size.
+std::string CheckSize(const std::string& text);
 
 }  // namespace lockstep::cli

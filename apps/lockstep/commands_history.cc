@@ -12,10 +12,6 @@ namespace lockstep::cli {
 
 namespace {
 
-std::string CheckSize(const std::string& text) {
-  const auto size = ParseSize(text);
-  return size.ok() ? std::string() : size.status().message();
-}
 std::string CheckLength(const std::string& text) {
   const auto seconds = ParseSeconds(text);
   return seconds.ok() ? std::string() : seconds.status().message();

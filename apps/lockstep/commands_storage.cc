@@ -12,12 +12,6 @@ namespace lockstep::cli {
 
 namespace {
 
-// Sizes are checked here already, so that a slip of the finger is a usage error.
-std::string CheckSize(const std::string& text) {
-  const auto size = ParseSize(text);
-  return size.ok() ? std::string() : size.status().message();
-}
-
 // Adds a command that names one object and shows the answer.
 void AddShow(CLI::App& family, Cli& cli, const std::string& kind, std::string (*show)(const Json&),
              const std::string& example) {
@@ -126,6 +120,25 @@ void AddMovingCommands(CLI::App& pool, Cli& cli) {
   });
 }
 
+void AddResize(CLI::App& volume, Cli& cli) {
+  CLI::App* resize = AddCommand(volume, "resize", "Make a volume larger, or smaller with the loss of what lies beyond",
+                                "  lockstep volume resize db1 20G\n"
+                                "  lockstep volume resize db1 5G --discard-data");
+  struct Resize {
+    std::string name, size;
+  };
+  auto resized = std::make_shared<Resize>();
+  auto discard = std::make_shared<bool>(false);
+  resize->add_option("volume", resized->name, "Name or id")->required();
+  resize->add_option("size", resized->size, "The new size")->required()->check(CheckSize);
+  resize->add_flag("--discard-data", *discard, "To make it smaller: all beyond the new end is lost, but for points");
+  resize->callback([&cli, resized, discard] {
+    Json params = {{"volume", resized->name}, {"size", resized->size}};
+    if (*discard) params["discard_data"] = true;
+    cli.Run("volume.resize", params, ShowVolume);
+  });
+}
+
 }  // namespace
 
 void AddPoolCommands(CLI::App& app, Cli& cli) {
@@ -163,25 +176,6 @@ void AddPoolCommands(CLI::App& app, Cli& cli) {
   AddCheck(*pool, cli);
   AddDeviceCommands(*pool, cli);
   AddMovingCommands(*pool, cli);
-}
-
-void AddResize(CLI::App& volume, Cli& cli) {
-  CLI::App* resize = AddCommand(volume, "resize", "Make a volume larger, or smaller with the loss of what lies beyond",
-                                "  lockstep volume resize db1 20G\n"
-                                "  lockstep volume resize db1 5G --discard-data");
-  struct Resize {
-    std::string name, size;
-  };
-  auto resized = std::make_shared<Resize>();
-  auto discard = std::make_shared<bool>(false);
-  resize->add_option("volume", resized->name, "Name or id")->required();
-  resize->add_option("size", resized->size, "The new size")->required()->check(CheckSize);
-  resize->add_flag("--discard-data", *discard, "To make it smaller: all beyond the new end is lost, but for points");
-  resize->callback([&cli, resized, discard] {
-    Json params = {{"volume", resized->name}, {"size", resized->size}};
-    if (*discard) params["discard_data"] = true;
-    cli.Run("volume.resize", params, ShowVolume);
-  });
 }
 
 void AddVolumeCommands(CLI::App& app, Cli& cli) {

@@ -16,11 +16,11 @@ class Background {
     void* argument = nullptr;
     void* tag = nullptr;
     void (*cancelled)(void* argument) = nullptr;  // instead of `run`; may be null
-    bool patient = false;                         // nobody waits for it: it may begin as late as in Settle
   };
 
   virtual ~Background() = default;
-  // Runs the job on another thread, after those that were started before: one at a time.
+  // Runs the job on another thread, after those that were started before: one at a time, and within Settle. So nobody
+  // may wait for a job otherwise.
   virtual void Start(Job job) = 0;
   // Forgets jobs with this tag that have not begun. Answers how many.
   virtual size_t Cancel(void* tag) = 0;

@@ -256,8 +256,8 @@ class BackgroundEnv final : public rocksdb::EnvWrapper {
     system_clock_ = std::make_shared<BackgroundClock>(background);
   }
   const char* Name() const override { return "lockstep"; }
-  void Schedule(void (*run)(void*), void* argument, Priority priority, void* tag, void (*cancelled)(void*)) override {
-    background_.Start({run, argument, tag, cancelled, priority != HIGH});
+  void Schedule(void (*run)(void*), void* argument, Priority, void* tag, void (*cancelled)(void*)) override {
+    background_.Start({run, argument, tag, cancelled});
   }
   int UnSchedule(void* tag, Priority) override { return static_cast<int>(background_.Cancel(tag)); }
   unsigned int GetThreadPoolQueueLen(Priority) const override { return 0; }
