@@ -84,7 +84,7 @@ Answer CreateList(Context& context, Params params) {
   co_return json;
 }
 
-Answer CreateGroup(Context& context, Params params) {
+Answer CreateReplicaOfGroup(Context& context, Params params) {
   Fields fields(*params);
   control::CreateGroupReplicaRequest request;
   const auto source_group = fields.OptionalString("source_group");
@@ -132,7 +132,7 @@ std::span<const Method> ReplicaCreateMethods() {
   static constexpr Method kMethods[] = {
       {"replica.create_element", CreateElement},
       {"replica.create_list", CreateList},
-      {"replica.create_group", CreateGroup},
+      {"replica.create_group", CreateReplicaOfGroup},
       {"replica.create_group_from_elements", CreateFromElements},
   };
   return kMethods;

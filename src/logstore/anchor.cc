@@ -21,18 +21,6 @@ constexpr uint64_t kFirstArea = 4;
 constexpr size_t kMostSegments = (kBlockSize - 128) / sizeof(uint32_t);
 constexpr uint8_t kContentVersion = 1;
 
-using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
-Memory Aligned(size_t bytes) {
-  Memory memory(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, bytes)), std::free);
-  LS_ASSERT(memory);
-  std::memset(memory.get(), 0, bytes);
-  return memory;
-}
-
-uint64_t Padded(uint64_t bytes) {
-  return (bytes + kBlockSize - 1) / kBlockSize * kBlockSize;
-}
-
 std::string EncodeHeader(const block::PoolId& pool, const AnchorPlace& place) {
   std::string out;
   Encoder e(out);
@@ -139,7 +127,7 @@ std::vector<std::pair<uint64_t, uint64_t>> AnchorStore::Parts(const AnchorPlace&
 }
 
 Task<Result<std::optional<AnchorPlace>>> AnchorStore::Find() {
-  const Memory memory = Aligned(kBlockSize);
+  const DiskMemory memory = AllocateZeros(kBlockSize);
   const std::span<std::byte> block(memory.get(), kBlockSize);
   std::optional<AnchorPlace> newest;
   Status failed;
@@ -161,7 +149,7 @@ Task<Result<std::optional<AnchorPlace>>> AnchorStore::Find() {
 Task<Result<Anchor>> AnchorStore::Read(const AnchorPlace& place) {
   std::string content;
   for (const auto& [first_block, bytes] : Parts(place)) {
-    const Memory memory = Aligned(Padded(bytes));
+    const DiskMemory memory = AllocateZeros(Padded(bytes));
     LS_CO_RETURN_IF_ERROR(co_await ReadDisk(DiskOf(place), first_block * kBlockSize, {memory.get(), Padded(bytes)}));
     content.append(reinterpret_cast<const char*>(memory.get()), bytes);
   }
@@ -171,7 +159,7 @@ Task<Result<Anchor>> AnchorStore::Read(const AnchorPlace& place) {
 
 Task<Status> AnchorStore::WriteHeader(io::Disk& home, const AnchorPlace& place) {
   const std::string header = EncodeHeader(superblock_.pool, place);
-  const Memory memory = Aligned(kBlockSize);
+  const DiskMemory memory = AllocateZeros(kBlockSize);
   std::memcpy(memory.get(), header.data(), header.size());
   for (const uint64_t copy : kHeaderBlocks)
     LS_CO_RETURN_IF_ERROR(co_await WriteDisk(home, copy * kBlockSize, {memory.get(), kBlockSize}));
@@ -206,7 +194,7 @@ Task<Status> AnchorStore::Write(const Anchor& anchor, SegmentTable& segments) {
   Status written;
   size_t at = 0;
   for (const auto& [first_block, bytes] : Parts(place)) {
-    const Memory memory = Aligned(Padded(bytes));
+    const DiskMemory memory = AllocateZeros(Padded(bytes));
     std::memcpy(memory.get(), content.data() + at, bytes);
     at += bytes;
     // Durable before the header can lead to it.
@@ -231,7 +219,7 @@ Task<Status> AnchorStore::CopyTo(io::Disk& home) {
   const AnchorPlace place = newest_.value_or(AnchorPlace());  // without content: there is none
   if (place.bytes != 0 && place.segments.empty()) {
     const auto [first_block, bytes] = Parts(place).front();
-    const Memory memory = Aligned(Padded(bytes));
+    const DiskMemory memory = AllocateZeros(Padded(bytes));
     LS_CO_RETURN_IF_ERROR(co_await ReadDisk(*home_, first_block * kBlockSize, {memory.get(), Padded(bytes)}));
     if (Crc32c({memory.get(), bytes}) != place.crc) co_return Corrupted("the anchor is damaged");
     LS_CO_RETURN_IF_ERROR(co_await WriteDisk(home, first_block * kBlockSize, {memory.get(), Padded(bytes)}));

@@ -1,10 +1,30 @@
 #include "logstore/disk_io.h"
 
+#include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <utility>
 
+#include "base/assert.h"
+#include "logstore/format.h"
+
 namespace lockstep::logstore {
+
+void FreeMemory::operator()(std::byte* memory) const {
+  std::free(memory);
+}
+
+DiskMemory AllocateZeros(size_t bytes) {
+  DiskMemory memory(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, bytes)));
+  LS_ASSERT(memory);
+  std::memset(memory.get(), 0, bytes);
+  return memory;
+}
+
+uint64_t Padded(uint64_t bytes) {
+  return (bytes + kBlockSize - 1) / kBlockSize * kBlockSize;
+}
 
 Task<Status> Transfer(io::Disk& disk, io::DiskRequest& request) {
   co_await SuspendWith([&](auto resume) {

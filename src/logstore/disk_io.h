@@ -1,12 +1,23 @@
-// Disk requests as tasks: submit, wait, go on. On the disk's loop.
+// Disk requests as tasks: submit, wait, go on. On the disk's loop. And the memory that they need.
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "base/task.h"
 #include "io/disk.h"
 
 namespace lockstep::logstore {
+
+struct FreeMemory {
+  void operator()(std::byte* memory) const;
+};
+// Aligned for every device.
+using DiskMemory = std::unique_ptr<std::byte, FreeMemory>;
+// Zeros. `bytes`: a multiple of the block size.
+DiskMemory AllocateZeros(size_t bytes);
+// Rounded up to whole blocks.
+uint64_t Padded(uint64_t bytes);
 
 // co_await Transfer(disk, request): submits it and waits for its end. Uses its `done` and `context`.
 Task<Status> Transfer(io::Disk& disk, io::DiskRequest& request);

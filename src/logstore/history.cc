@@ -12,7 +12,7 @@ namespace {
 constexpr io::Duration kMarkEvery = std::chrono::seconds(1);
 constexpr int64_t kMarkEveryUs = 1'000'000;
 constexpr io::Duration kTick = std::chrono::seconds(1);
-constexpr size_t kRecordsAtOnce = 4096;
+constexpr size_t kExpiredAtOnce = 4096;
 constexpr uint64_t kLeastStep = 16;  // blocks by which a window may always be too large
 
 // An entry that only tells the time.
@@ -227,10 +227,10 @@ Task<Result<HistoryKeeper::Walked>> HistoryKeeper::WalkDeaths(DeathSpan span, co
   bool more = true;
   while (more && !stopping_) {
     Result<std::vector<HistoryRecord>> records = std::vector<HistoryRecord>();
-    auto look = [&] { records = index.HistoryByDeath(span, kRecordsAtOnce); };
+    auto look = [&] { records = index.HistoryByDeath(span, kExpiredAtOnce); };
     co_await pool_.seams().executor.Call(pool_.seams().loop, look);
     LS_CO_RETURN_IF_ERROR(records.status());
-    more = records->size() == kRecordsAtOnce;
+    more = records->size() == kExpiredAtOnce;
     for (const HistoryRecord& r : *records) {
       // All that died together goes together.
       if (walked.blocks >= most && r.death != walked.upto) co_return walked;

@@ -18,27 +18,11 @@ constexpr uint64_t kNoteMagic = 0x3145544f4e534cull;    // "LSNOTE1"
 constexpr uint64_t kNoteHeaderAt = 252 * kBlockSize;  // leads to the text
 constexpr uint64_t kBeforeSegments = kDataOffset / kBlockSize;
 
-struct FreeMemory {
-  void operator()(std::byte* p) const { std::free(p); }
-};
-using Memory = std::unique_ptr<std::byte, FreeMemory>;
-
-Memory Allocate(size_t bytes) {
-  Memory memory(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, bytes)));
-  LS_ASSERT(memory);
-  std::memset(memory.get(), 0, bytes);
-  return memory;
-}
-
-size_t Padded(size_t bytes) {
-  return (bytes + kBlockSize - 1) / kBlockSize * kBlockSize;
-}
-
 }  // namespace
 
 Task<Result<Label>> ReadLabel(io::Disk& disk) {
   if (disk.size() < kDataOffset) co_return Corrupted("the device is too small to hold a pool");
-  const Memory block = Allocate(kBlockSize);
+  const DiskMemory block = AllocateZeros(kBlockSize);
   // A crash between the writing of the copies leaves one older than the other. The newer one counts.
   Result<Label> newest = Corrupted("not read");
   for (const uint64_t copy : {0, 1}) {
@@ -52,7 +36,7 @@ Task<Result<Label>> ReadLabel(io::Disk& disk) {
 }
 
 Task<Status> WriteLabel(io::Disk& disk, Label label) {
-  const Memory block = Allocate(kBlockSize);
+  const DiskMemory block = AllocateZeros(kBlockSize);
   EncodeLabel(label, std::span<std::byte, kBlockSize>(block.get(), kBlockSize));
   // The copy first: a pool exists once block 0 says so.
   for (const uint64_t copy : {1, 0})
@@ -64,7 +48,7 @@ Task<Status> WriteNote(io::Disk& disk, uint64_t at, std::string note) {
   if (note.size() > kMaxNote)
     co_return Status(Code::kTooLarge, fmt::format("the note has {} bytes; a pool carries at most {}", note.size(),
                                                   kMaxNote));
-  const Memory text = Allocate(Padded(note.size()) + kBlockSize);
+  const DiskMemory text = AllocateZeros(Padded(note.size()) + kBlockSize);
   std::memcpy(text.get(), note.data(), note.size());
   if (!note.empty())
     LS_CO_RETURN_IF_ERROR(co_await WriteDisk(disk, at * kBlockSize, {text.get(), Padded(note.size())}));
@@ -73,13 +57,13 @@ Task<Status> WriteNote(io::Disk& disk, uint64_t at, std::string note) {
   e.Little(kNoteMagic).Little(static_cast<uint32_t>(note.size())).Little(Crc32c(std::as_bytes(std::span(note))));
   e.Little(static_cast<uint32_t>(at));
   e.Little(Crc32c(std::as_bytes(std::span(header))));
-  const Memory block = Allocate(kBlockSize);
+  const DiskMemory block = AllocateZeros(kBlockSize);
   std::memcpy(block.get(), header.data(), header.size());
   co_return co_await WriteDisk(disk, kNoteHeaderAt, {block.get(), kBlockSize});
 }
 
 Task<Result<std::string>> ReadNote(io::Disk& disk) {
-  const Memory header = Allocate(kBlockSize);
+  const DiskMemory header = AllocateZeros(kBlockSize);
   LS_CO_RETURN_IF_ERROR(co_await ReadDisk(disk, kNoteHeaderAt, {header.get(), kBlockSize}));
   Decoder d(std::span<const std::byte>(header.get(), kBlockSize));
   if (d.Little<uint64_t>() != kNoteMagic) co_return NotFound("the pool carries no note");
@@ -90,7 +74,7 @@ Task<Result<std::string>> ReadNote(io::Disk& disk) {
     co_return Corrupted("the note that the pool carries is damaged");
   const size_t bytes = Padded(size);
   if (bytes == 0) co_return std::string();
-  const Memory text = Allocate(bytes);
+  const DiskMemory text = AllocateZeros(bytes);
   LS_CO_RETURN_IF_ERROR(co_await ReadDisk(disk, at * kBlockSize, {text.get(), bytes}));
   if (Crc32c(std::span<const std::byte>(text.get(), size)) != crc)
     co_return Corrupted("the note that the pool carries is damaged");

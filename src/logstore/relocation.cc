@@ -8,7 +8,7 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr size_t kGroup = 512;  // chunks looked up together
+constexpr size_t kRelocatedAtOnce = 512;  // chunks looked up together
 
 // The chunks of `blocks`, ascending, without repetitions.
 std::vector<ChunkKey> ChunksOf(const std::vector<MovedBlock>& blocks) {
@@ -32,9 +32,10 @@ Status ForEachChunk(const Index& index, const std::vector<MovedBlock>& blocks, V
   const std::vector<ChunkKey> keys = ChunksOf(blocks);
   std::vector<ChunkVersions> records;
   size_t at = 0;
-  for (size_t i = 0; i < keys.size(); i += kGroup) {
+  for (size_t i = 0; i < keys.size(); i += kRelocatedAtOnce) {
+    const size_t until = std::min(keys.size(), i + kRelocatedAtOnce);
     const std::vector<ChunkKey> group(keys.begin() + static_cast<ptrdiff_t>(i),
-                                      keys.begin() + static_cast<ptrdiff_t>(std::min(keys.size(), i + kGroup)));
+                                      keys.begin() + static_cast<ptrdiff_t>(until));
     LS_RETURN_IF_ERROR(index.LookupAll(group, records));
     for (size_t j = 0; j < group.size(); ++j) {
       const size_t first = at;

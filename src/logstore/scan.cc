@@ -6,7 +6,7 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr size_t kChunksAtOnce = 1024;
+constexpr size_t kChunksOfPage = 1024;
 
 class ExtentList {
  public:
@@ -63,9 +63,9 @@ Result<std::vector<block::Extent>> ScanExtents(const Index& index, const ViewCha
     std::set<uint64_t> chunks;
     uint64_t horizon = (end - 1) / kChunkBlocks;  // chunks up to here are known
     for (const auto& [layer, position] : chain) {
-      LS_ASSIGN_OR_RETURN(const auto some, index.Chunks(layer, at / kChunkBlocks, horizon, kChunksAtOnce));
+      LS_ASSIGN_OR_RETURN(const auto some, index.Chunks(layer, at / kChunkBlocks, horizon, kChunksOfPage));
       chunks.insert(some.begin(), some.end());
-      if (some.size() == kChunksAtOnce) horizon = std::min(horizon, some.back());
+      if (some.size() == kChunksOfPage) horizon = std::min(horizon, some.back());
     }
     for (const uint64_t chunk : chunks) {
       if (chunk > horizon || extents.size() > limit) break;
@@ -87,7 +87,7 @@ Result<std::vector<std::pair<uint64_t, uint64_t>>> ScanChanges(const Index& inde
   constexpr uint64_t kLastChunk = block::kMaxVolumeSize / kBlockSize / kChunkBlocks;
   std::vector<std::pair<uint64_t, uint64_t>> ranges;
   for (uint64_t next = 0; next <= kLastChunk;) {
-    LS_ASSIGN_OR_RETURN(const auto chunks, index.Chunks(layer, next, kLastChunk, kChunksAtOnce));
+    LS_ASSIGN_OR_RETURN(const auto chunks, index.Chunks(layer, next, kLastChunk, kChunksOfPage));
     for (const uint64_t chunk : chunks) {
       ChunkVersions before = {}, now = {};
       uint16_t wanted_before = 0xffff, wanted_now = 0xffff;
@@ -102,7 +102,7 @@ Result<std::vector<std::pair<uint64_t, uint64_t>>> ScanChanges(const Index& inde
           ranges.emplace_back(block, 1);
       }
     }
-    if (chunks.size() < kChunksAtOnce) break;
+    if (chunks.size() < kChunksOfPage) break;
     next = chunks.back() + 1;
   }
   return ranges;

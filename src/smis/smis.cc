@@ -13,12 +13,12 @@ constexpr std::string_view kStorageFiles[] = {"qualifiers.mof",       "core.mof"
                                               "lockstep_interop.mof", "storage.mof", "replication.mof",
                                               "lockstep.mof"};
 
-struct Row {
+struct ProviderOfClass {
   const char* class_name;
   ProviderPtr (*make)(FacePtr face);
 };
 
-constexpr Row kRows[] = {
+constexpr ProviderOfClass kProviders[] = {
     {kSystemClass, MakeSystemProvider},
     {kPoolClass, MakePoolProvider},
     {kStorageCapabilitiesClass, MakeStorageCapabilitiesProvider},
@@ -61,7 +61,7 @@ Status AddProviders(wbem::ProviderRegistry& registry, Surroundings surroundings,
                                     "Lockstep version " LOCKSTEP_VERSION};
   LS_RETURN_IF_ERROR(wbem::RegisterServerClasses(registry, std::string(kInteropNamespace), server));
   auto face = std::make_shared<const Face>(surroundings, std::move(identity));
-  for (const Row& row : kRows) {
+  for (const ProviderOfClass& row : kProviders) {
     LS_RETURN_IF_ERROR(registry.Add(kStorageNamespace, row.class_name, row.make(face)));
   }
   for (const Association& association : MakeAssociations(face)) {

@@ -49,12 +49,6 @@ std::string PercentEncoded(std::string_view text) {
   return out;
 }
 
-std::string_view StripSlashes(std::string_view ns) {
-  while (ns.starts_with('/')) ns.remove_prefix(1);
-  while (ns.ends_with('/')) ns.remove_suffix(1);
-  return ns;
-}
-
 // The CIM headers of a request: with M-POST each has the prefix "NN-" that the header Man declares (RFC 2774).
 class CimHeaders {
  public:

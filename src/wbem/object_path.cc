@@ -9,12 +9,6 @@ namespace {
 
 constexpr size_t kMaxPathText = 64 * 1024;
 
-std::string_view StripSlashes(std::string_view ns) {
-  while (ns.starts_with('/')) ns.remove_prefix(1);
-  while (ns.ends_with('/')) ns.remove_suffix(1);
-  return ns;
-}
-
 bool KeySame(const Value& a, const Value& b) {
   if (a.is_null() || b.is_null()) return a.is_null() && b.is_null();
   const ObjectPath* left = a.AsReference();
@@ -104,6 +98,12 @@ class KeyReader {
 };
 
 }  // namespace
+
+std::string_view StripSlashes(std::string_view ns) {
+  while (ns.starts_with('/')) ns.remove_prefix(1);
+  while (ns.ends_with('/')) ns.remove_suffix(1);
+  return ns;
+}
 
 ObjectPath::ObjectPath(std::string ns_, std::string class_name_, std::vector<Property> keys_)
     : ns(StripSlashes(ns_)), class_name(std::move(class_name_)), keys(std::move(keys_)) {}

@@ -197,4 +197,7 @@ class Instance {
   bool operator==(const Instance& other) const;  // class and properties (in any order); the path is not compared
 };
 
+// A namespace without slashes before and behind it.
+std::string_view StripSlashes(std::string_view ns);
+
 }  // namespace lockstep::wbem

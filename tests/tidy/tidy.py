@@ -5,7 +5,8 @@
 
 Rules: the arrows between rooms (docs/arrows.txt), calls that only io/posix may make, line length, file size, function
 length (a ratchet: tests/tidy/long_functions.txt may only shrink), headers that open with a contract and are guarded,
-left-over markers, paths of somebody's machine, and links between documents that lead nowhere.
+names that two files of a room define for themselves (a build compiles them together), left-over markers,
+paths of somebody's machine, and links between documents that lead nowhere.
 """
 import json
 import os
@@ -51,6 +52,11 @@ MACHINE_PATHS = re.compile("|".join(["/wor" + r"k/(main|shared|build)", "/hom" +
 MARKERS = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 
 
+# A constant, a type, or a function with its parameters; at the left margin.
+OWN_NAME = re.compile(r"^constexpr [\w:<>]+ (\w+)|^(?:struct|class|enum class) (\w+)(?= \{| final| :)"
+                      r"|^(?!return|using|template| )[\w:<>,*&\[\] ]+? [*&]?(\w+\([^;{}]*\)) (?:const )?\{$", re.M)
+
+
 class Tidy:
     def __init__(self, root):
         self.root = root
@@ -76,7 +82,7 @@ class Tidy:
 
     def run(self):
         arrows = self.read_arrows()
-        code = []
+        code, texts = [], {}
         for path in self.files():
             try:
                 with open(os.path.join(self.root, path), encoding="utf-8") as f:
@@ -88,12 +94,14 @@ class Tidy:
                 self.check_shape(path, text)
             if path.endswith(CODE):
                 code.append(path)
+                texts[path] = text
                 self.check_arrows(path, text, arrows)
                 self.check_banned(path, text)
                 self.check_header(path, text)
             if path.endswith(".md"):
                 self.check_links(path, text)
         self.check_functions(code)
+        self.check_own_names(texts)
         return self.problems
 
     # --- rules about one file
@@ -132,6 +140,17 @@ class Tidy:
                     continue
                 if not os.path.exists(os.path.join(self.root, os.path.dirname(path), target)):
                     self.complain(path, number, f"link to {target}, which does not exist")
+
+    def check_own_names(self, texts):
+        seen = {}
+        for path in sorted(p for p in texts if p.endswith(".cc") and p.startswith(("src/", "apps/", "sim/"))):
+            for space in re.finditer(r"^namespace \{\n(.*?)^\}  // namespace$", texts[path], re.S | re.M):
+                for name in set(OWN_NAME.findall(space[1])):
+                    name = " ".join(part for part in name if part)
+                    other = seen.setdefault((os.path.dirname(path), name), path)
+                    if other != path:
+                        self.complain(path, 1, f"{name} is defined in {os.path.basename(other)} too: one of them is "
+                                               "enough, or they need two names")
 
     # --- arrows
 

@@ -36,6 +36,11 @@ class TidyTest(unittest.TestCase):
     def test_a_clean_tree_passes(self):
         self.assertEqual(self.problems(), [])
 
+    def test_two_files_of_a_room_with_one_name_fail(self):
+        own = "namespace {\n\nint F(int a) {\n  return a;\n}\n\n}  // namespace\n"
+        self.one("F(int a) is defined in x.cc too", src__base__x_dot_cc=own, src__base__y_dot_cc=own)
+        self.assertEqual(self.problems(src__base__x_dot_cc=own, src__io__y_dot_cc=own), [])
+
     def test_an_arrow_upwards_fails(self):
         self.one("base may not name io", src__base__x_dot_cc='#include "io/b.h"\n')
 
