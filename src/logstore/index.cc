@@ -126,6 +126,11 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   o.level_compaction_dynamic_level_bytes = true;
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
+  // What a fold writes goes into RocksDB's log too: making it durable is then a sync of a file that is only appended to,
+  // and the tables are written when a memtable is full, whatever the number of checkpoints. After a crash the log is
+  // taken up to where it is whole, so the state is that of some fold.
+  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  o.allow_concurrent_memtable_write = false;  // there is one writer
   // Nothing is written by closing: what was not persisted is replayed from the log.
   o.avoid_flush_during_shutdown = true;
   o.avoid_unnecessary_blocking_io = true;
@@ -446,12 +451,11 @@ void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& p
 
 Status Index::Write(Batch& batch) {
   rocksdb::WriteOptions options;
-  options.disableWAL = true;
   return ToStatus(rep_->db->Write(options, &batch.rep_->batch));
 }
 
 Status Index::Persist() {
-  return ToStatus(rep_->db->Flush(rocksdb::FlushOptions()));
+  return ToStatus(rep_->db->FlushWAL(true));
 }
 
 }  // namespace lockstep::logstore

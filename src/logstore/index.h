@@ -1,6 +1,6 @@
-// The persistent map of a pool: which version of every block is where. RocksDB without its own log: the pool's log is
-// the log, and the index is a checkpoint of it. The state after a crash is some earlier, complete fold; recovery
-// replays the log from the position that this fold recorded.
+// The persistent map of a pool: which version of every block is where. The index is a checkpoint of the pool's log. The
+// state after a crash is some earlier, complete fold, at least the last that was made durable; recovery replays the
+// log from the position that this fold recorded.
 //
 // Tables in one key space:
 //   current: (layer, chunk)         -> one map record (map_record.h): the newest folded versions
