@@ -6,7 +6,7 @@
 // written over. A crash at any moment leaves an index that speaks of the one or of the other.
 #pragma once
 
-#include <cstdlib>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
@@ -51,38 +51,55 @@ class Cleaner {
   // Calls `go_on` when a segment has been emptied or freed (OK), or when none can be (no-space); never inside the call.
   void WaitForSpace(std::move_only_function<void(Status)> go_on);
 
+  // For a fold, in its turn: the copies that wait to be known to the index; and afterwards, when it is.
+  std::vector<MovedBlock> TakeMoves();
+  void MovesFolded(bool ok);
+
   uint64_t moved_blocks() const { return moved_blocks_; }
   // Blocks that cleaning a segment has to bring back.
   uint32_t least_gain() const { return least_gain_; }
 
  private:
-  // A segment in memory, or on its way there.
-  struct Image {
-    std::unique_ptr<std::byte, void (*)(void*)> memory{nullptr, std::free};
-    uint32_t segment = kNoSegment, uses = 0;
-    bool reading = false, unreadable = false;
-    std::move_only_function<void()> read;  // somebody waits for its end
+  // A segment that is being emptied. Each is read, looked through and copied by a coroutine of its own, so that the disk
+  // and the executor work on several at once.
+  struct Victim {
+    uint32_t segment = kNoSegment;
+    uint32_t live = 0;        // when it was picked
+    bool unreadable = false;  // some of it
+    bool left = false;        // some of it, for want of room
+    std::vector<MovedBlock> copies;
   };
+  using Victims = std::vector<std::unique_ptr<Victim>>;
+  using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
 
   bool Short() const;   // a run should go on
   bool Urgent() const;  // writes wait, or soon will
   uint32_t SoonFree() const;
+  uint32_t Emptied() const;  // segments that wait for a checkpoint, or for a fold and a checkpoint
   Task<void> Run();
-  // One victim, or a checkpoint when enough has been emptied. False: there was nothing that would help.
+  // Until something has been gained. False: there was nothing that would help.
   Task<Result<bool>> Round();
+  Task<void> EndRun();
+  bool CheckpointIsDue() const;
+  void StartCheckpoint();
+  Task<void> RunCheckpoint();
   Task<Result<bool>> Checkpoint();
-  Task<Status> Clean(uint32_t victim);
-  // images_[0] holds the segment when it ends; images_[1] is read ahead for the next one.
-  Task<void> Load(uint32_t victim);
-  Task<void> ReadAhead(uint32_t victim);
-  Task<void> Read(Image& image, uint32_t segment);
+  void StartVictims();
+  // Whether there is room for what lives in one more victim beside those in hand.
+  bool HasRoomFor(uint32_t live) const;
+  Task<void> Empty(std::unique_ptr<Victim> victim);
+  Task<Status> Clean(Victim& victim, std::span<std::byte> image);
   // The blocks of a segment that live, ascending by place, from its image.
   Task<Result<std::vector<MovedBlock>>> Survey(uint32_t segment, std::span<const std::byte> image);
   // Copies blocks as far as there is room; those copied have `to` set.
   Task<Status> Copy(std::span<MovedBlock> blocks, std::span<const std::byte> image);
-  Task<Status> Settle(uint32_t victim, const std::vector<MovedBlock>& blocks);
+  void LeaveIfStuck(const Victim& victim);
   bool MakeRoom();
+  Memory TakeMemory();
   void Answer(const Status& status);
+  // Something has ended since the last one, or does.
+  Task<void> Event();
+  void Changed();
 
   LogPool& pool_;
   io::Disk& disk_;
@@ -91,7 +108,13 @@ class Cleaner {
   const SpaceMarks marks_;
   const uint32_t least_gain_;
   MovedWriter writer_;
-  Image images_[2];  // with memory only during a run
+  std::vector<Memory> memory_;  // of segments; spare, and only during a run
+  uint32_t copying_ = 0;        // victims
+  uint64_t copying_live_ = 0;   // their live blocks
+  Victims copied_, folding_;    // victims whose copies wait for a fold, and those that are in one
+  bool checkpointing_ = false, progress_ = false, event_ = false;
+  Status failure_;
+  std::move_only_function<void()> changed_;  // Round waits
   std::vector<std::move_only_function<void(Status)>> waiting_;
   bool running_ = false, stopping_ = false;
   std::move_only_function<void()> stopped_;  // Stop waits for the end of a run

@@ -8,6 +8,7 @@
 
 #include "logstore/index.h"
 #include "logstore/overlay.h"
+#include "logstore/relocation.h"
 #include "logstore/segment_table.h"
 #include "logstore/sweep.h"
 
@@ -25,6 +26,9 @@ struct FoldPlan {
   LogPosition position;                    // behind the last entry of the overlay
   std::string structure;                   // empty when it has not changed since the last fold
   std::vector<LogPosition> places;         // Checkpoint::places
+  // Copies of blocks that the index may still know at their old places, sorted by place: what the overlay does not
+  // replace is found at the new ones. REQUIRES: none together with a sweep.
+  std::vector<MovedBlock> moves;
 };
 
 struct FoldResult {

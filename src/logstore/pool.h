@@ -80,8 +80,6 @@ class LogPool final : public block::Pool {
   // One whole fold: freeze, sync, write, and a checkpoint when it is due or `persist` says so. A checkpoint frees
   // segments.
   Task<Status> FoldNow(bool persist);
-  // Points the index at copies that have been written, and makes them durable first.
-  Task<Status> Relocate(const std::vector<MovedBlock>& blocks);
   // Segments that no read needs any more become free.
   Task<Status> FreeDying();
   // An entry has completed: the map learns of it. Data entries of layers that have died meanwhile are dropped.
@@ -102,7 +100,9 @@ class LogPool final : public block::Pool {
   Task<void> FoldInBackground();
   FoldPlan PlanFold();
   // Fold and checkpoint on the executor, once frozen.
-  Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
+  Task<Status> WriteFold(FoldPlan& plan, bool checkpoint, FoldResult& result);
+  // Points the index at durable copies.
+  Task<Status> Relocate(std::vector<MovedBlock> blocks);
   Task<Status> MarkReused();
   void WarnOfSpace();
   using BlockRanges = std::vector<std::pair<uint64_t, uint64_t>>;  // first block, count

@@ -49,11 +49,15 @@ FoldPlan LogPool::PlanFold() {
   return plan;
 }
 
-Task<Status> LogPool::WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result) {
+Task<Status> LogPool::WriteFold(FoldPlan& plan, bool checkpoint, FoldResult& result) {
   // The index may become durable at any time from here on, so what it speaks of must be durable first.
   LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+  // A sweep sees the index as it was before the fold, so what it forgets must not move in the same one.
+  if (!plan.sweep.empty() && !plan.moves.empty())
+    LS_CO_RETURN_IF_ERROR(co_await Relocate(std::exchange(plan.moves, {})));
   Status status;
   auto work = [&] {
+    SortByPlace(plan.moves);
     Result<FoldResult> folded = Fold(map_.frozen(), plan, map_.index());
     status = folded.status();
     if (!folded.ok()) return;
@@ -70,7 +74,8 @@ Task<Status> LogPool::FoldNow(bool persist) {
   auto structure_turn = co_await structure_turn_.Lock();
   // Not in the middle of a batch's completions: the checkpoint stands behind whole batches.
   co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
-  const FoldPlan plan = PlanFold();
+  FoldPlan plan = PlanFold();
+  plan.moves = cleaner_->TakeMoves();
   const uint64_t version = structure_.version();
   const uint64_t blocks = blocks_since_checkpoint_, unfolded = unfolded_blocks_;
   map_.Freeze();
@@ -83,10 +88,12 @@ Task<Status> LogPool::FoldNow(bool persist) {
     map_failure_ =
         status.WithContext("the map cannot be written, the pool accepts no more writes until it is reopened");
     writer_.Fail(map_failure_);
+    cleaner_->MovesFolded(false);
     co_return map_failure_;
   }
   for (const auto& [layer, delta] : result.used_blocks) structure_.AddUsedBlocks(layer, delta);
   segments_.AddLive(result.segments);
+  cleaner_->MovesFolded(true);
   unfolded_blocks_ -= unfolded;
   WarnOfSpace();
   structure_folded_ = version;
@@ -107,18 +114,11 @@ Task<Status> LogPool::FoldNow(bool persist) {
   co_return co_await FreeDying();
 }
 
-Task<Status> LogPool::Relocate(const std::vector<MovedBlock>& blocks) {
-  const auto fold_turn = co_await fold_turn_.Lock();
-  LS_CO_RETURN_IF_ERROR(map_failure_);
-  LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+Task<Status> LogPool::Relocate(std::vector<MovedBlock> blocks) {
   Result<LiveChanges> changes = Internal("not written");
   auto work = [&] { changes = lockstep::logstore::Relocate(map_.index(), superblock_, segments_, blocks); };
   co_await seams_.executor.Call(seams_.loop, work);
-  if (!changes.ok()) {
-    map_failure_ = changes.status().WithContext("the map cannot be written, the pool accepts no more writes");
-    writer_.Fail(map_failure_);
-    co_return map_failure_;
-  }
+  LS_CO_RETURN_IF_ERROR(changes.status());
   segments_.AddLive(*changes);
   co_return Status();
 }

@@ -2,6 +2,7 @@
 // places: a block that it has moved is the same version at another location, so neither log nor structure know of it.
 #pragma once
 
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -29,8 +30,16 @@ using NewestRetained = std::unordered_map<LayerId, SequenceNumber>;
 // Keeps those of `blocks` that the index points to at `from`. Blocking.
 Status KeepLive(const Index& index, const NewestRetained& history, std::vector<MovedBlock>& blocks);
 
-// Points the index at `to` for those of `blocks` that it still knows at `from`, as one atomic write; answers what that
-// makes of the segments. REQUIRES: the copies are durable. In the turn of a fold. Blocking.
+// Sorts by layer, block and birth: the order of the index.
+void SortByPlace(std::vector<MovedBlock>& blocks);
+
+// Points a chunk at `to` for those of `blocks`, all of that chunk, that the index still knows at `from`: `record` is the
+// chunk's and the caller's to write, history goes into `batch`. Answers whether the record has changed. Blocking.
+Result<bool> MoveInChunk(const Index& index, const Superblock& superblock, std::span<const MovedBlock> blocks,
+                         ChunkVersions& record, Index::Batch& batch, LiveChanges& changes);
+
+// The same for any blocks, as one atomic write of its own; answers what that makes of the segments. REQUIRES: the copies
+// are durable. In the turn of a fold. Blocking.
 Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
                              const std::vector<MovedBlock>& blocks);
 

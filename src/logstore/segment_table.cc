@@ -12,6 +12,7 @@ SegmentTable::SegmentTable(const Superblock& superblock)
       live_(superblock.segment_count),
       uses_(superblock.segment_count),
       youngest_(superblock.segment_count),
+      bits_(superblock),
       free_(superblock.segment_count) {}
 
 void SegmentTable::Restore(uint32_t segment, uint32_t live, SequenceNumber youngest) {
@@ -25,7 +26,10 @@ void SegmentTable::Restore(uint32_t segment, uint32_t live, SequenceNumber young
 
 void SegmentTable::Open(uint32_t segment) {
   if (segment >= count() || state_[segment] == State::kOpen) return;
-  if (state_[segment] == State::kFree) --free_;
+  if (state_[segment] == State::kFree) {
+    --free_;
+    bits_.Begin(segment);
+  }
   empty_.erase(segment);
   state_[segment] = State::kOpen;
   // Go on from the end of the log: what comes round last is what it wrote last, which a follower may still want.
@@ -40,6 +44,7 @@ uint32_t SegmentTable::Take() {
   --free_;
   youngest_[cursor_] = 0;
   ++uses_[cursor_];
+  bits_.Begin(cursor_);
   return cursor_;
 }
 
@@ -51,7 +56,8 @@ void SegmentTable::Close(uint32_t segment, SequenceNumber end) {
 }
 
 void SegmentTable::AddLive(const LiveChanges& changes) {
-  for (const auto& [segment, change] : changes) {
+  bits_.Apply(changes);
+  for (const auto& [segment, change] : changes.counts()) {
     const int64_t live = int64_t{live_[segment]} + change.blocks;
     LS_ASSERT(live >= 0 && live <= segment_blocks_);
     live_[segment] = static_cast<uint32_t>(live);
@@ -91,9 +97,11 @@ uint32_t SegmentTable::FreeDying(uint64_t generation) {
     state_[it->segment] = State::kFree;
     end_.erase(it->segment);
     aside_.erase(it->segment);
+    bits_.Forget(it->segment);
     ++free_;
   }
   const uint32_t freed = static_cast<uint32_t>(end - dying_.begin());
+  freed_ += freed;
   dying_.erase(dying_.begin(), end);
   return freed;
 }
@@ -104,25 +112,23 @@ bool SegmentTable::HoldsBack(uint32_t least_gain) const {
   return false;
 }
 
-uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except) const {
+uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy) const {
   uint32_t best = kNoSegment;
   double best_worth = 0;
   for (uint32_t segment = 0; segment < count(); ++segment) {
     if (state_[segment] != State::kClosed || live_[segment] == 0 || segment_blocks_ - live_[segment] < least_gain)
       continue;
-    const auto end = end_.find(segment);
-    if (segment == except || aside_.contains(segment)) continue;
-    // What is pinned stays where it is, so emptying it brings nothing back.
-    if (end != end_.end() && (end->second > folded || Pinned(end->second))) continue;
     // Cost and benefit as in Rosenblum and Ousterhout, "The design and implementation of a log-structured file system"
     // (1992), section 3.6: free space gained x age of the data / (read all + write back what lives).
     const double used = static_cast<double>(live_[segment]) / segment_blocks_;
     const double age = static_cast<double>(folded - std::min(folded, youngest_[segment])) + 1;
     const double worth = (1 - used) / (1 + used) * (greedy ? 1 : age);
-    if (worth > best_worth) {
-      best_worth = worth;
-      best = segment;
-    }
+    if (worth <= best_worth || cleaning_.contains(segment) || aside_.contains(segment)) continue;
+    // What is pinned stays where it is, so emptying it brings nothing back.
+    const auto end = end_.find(segment);
+    if (end != end_.end() && (end->second > folded || Pinned(end->second))) continue;
+    best_worth = worth;
+    best = segment;
   }
   return best;
 }

@@ -18,16 +18,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "logstore/format.h"
+#include "logstore/live_bits.h"
 
 namespace lockstep::logstore {
-
-// A change of one segment's count.
-struct LiveChange {
-  int64_t blocks = 0;
-  SequenceNumber youngest = 0;  // newest birth among the blocks added; 0: none was
-};
-using LiveChanges = std::unordered_map<uint32_t, LiveChange>;
 
 class SegmentTable {
  public:
@@ -38,6 +31,8 @@ class SegmentTable {
   uint32_t free_count() const { return free_; }
   uint32_t live(uint32_t segment) const { return live_[segment]; }
   SequenceNumber youngest(uint32_t segment) const { return youngest_[segment]; }
+  // Which of its blocks are live; empty: not known here, only to the index.
+  const std::vector<uint64_t>& live_bits(uint32_t segment) const { return bits_.Find(segment); }
   // How often the segment has been taken: what was read of it before is of another use.
   uint32_t uses(uint32_t segment) const { return uses_[segment]; }
   bool is_free(uint32_t segment) const { return state_[segment] == State::kFree; }
@@ -69,6 +64,8 @@ class SegmentTable {
   uint64_t oldest_dying() const { return dying_.front().generation; }
   // Frees those that died before reads of `generation` began. Answers how many.
   uint32_t FreeDying(uint64_t generation);
+  // How many segments have become free since the pool was opened.
+  uint64_t freed() const { return freed_; }
   // Closed segments without live blocks that wait for a checkpoint.
   size_t empty_waiting() const { return empty_.size(); }
 
@@ -81,8 +78,10 @@ class SegmentTable {
   // The closed segment that is worth most to clean: few live blocks, and old ones, which will not die by themselves
   // soon. `greedy`: only the fewest live blocks count. kNoSegment when the best would bring back less than
   // `least_gain` blocks. `folded`: the map knows of everything in the log before this entry.
-  // `except`: not this one.
-  uint32_t PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except = kNoSegment) const;
+  uint32_t PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy) const;
+  // While the cleaner has a segment in hand, it is not picked again.
+  void BeginCleaning(uint32_t segment) { cleaning_.insert(segment); }
+  void EndCleaning(uint32_t segment) { cleaning_.erase(segment); }
   // Something in the segment cannot be read: it is left alone from now on.
   void SetAside(uint32_t segment) { aside_.insert(segment); }
   size_t set_aside() const { return aside_.size(); }
@@ -100,13 +99,14 @@ class SegmentTable {
   std::vector<State> state_;
   std::vector<uint32_t> live_, uses_;
   std::vector<SequenceNumber> youngest_;
+  LiveBits bits_;
   std::unordered_map<uint32_t, SequenceNumber> end_;  // of closed ones of the log that may be newer than the checkpoint
   std::set<uint32_t> empty_;                          // closed, without live blocks
   std::vector<Dying> dying_;                          // oldest first
-  std::set<uint32_t> aside_;
+  std::set<uint32_t> aside_, cleaning_;
   std::multiset<SequenceNumber> pins_;
   uint32_t free_ = 0, cursor_ = 0;
-  uint64_t live_total_ = 0;
+  uint64_t live_total_ = 0, freed_ = 0;
   SequenceNumber log_start_ = 1;
 };
 

@@ -25,7 +25,7 @@ class Sweeper {
 
  private:
   void Dies(const Version& version) {
-    if (version.is_data()) --changes_[superblock_.segment_of(version.location)].blocks;
+    if (version.is_data()) changes_.Died(superblock_, version.location);
   }
 
   // Whether nothing of it is left.
