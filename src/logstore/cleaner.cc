@@ -63,10 +63,7 @@ Cleaner::~Cleaner() {
 }
 
 uint32_t Cleaner::Emptied() const {
-  const auto empties = [](const std::unique_ptr<Victim>& v) { return !v->left && !v->unreadable; };
-  const auto count = std::count_if(copied_.begin(), copied_.end(), empties) +
-                     std::count_if(folding_.begin(), folding_.end(), empties);
-  return static_cast<uint32_t>(segments_.empty_waiting()) + static_cast<uint32_t>(count);
+  return static_cast<uint32_t>(segments_.empty_waiting() + copied_.size() + folding_.size());
 }
 uint32_t Cleaner::SoonFree() const {
   return segments_.free_count() + Emptied() + static_cast<uint32_t>(segments_.dying());
@@ -85,6 +82,8 @@ bool Cleaner::CanHelp() const {
 }
 
 void Cleaner::Kick() {
+  // A run that takes its time hears that there is none left.
+  if (running_ && !hurried_ && Urgent()) return Changed();
   if (running_ || stopping_ || !Short()) return;
   // Where all was alive, something worth while has to die before it is worth looking again; unless somebody waits.
   const SequenceNumber since = pool_.writer().last() - hopeless_at_;
@@ -146,14 +145,14 @@ Task<void> Cleaner::Run() {
 
 Task<void> Cleaner::EndRun() {
   // A checkpoint of the pool's own may have some copies in its fold.
-  while (copying_ != 0 || checkpointing_ || !folding_.empty() || !copied_.empty()) {
+  while (copying_ != 0 || checkpointing_ != 0 || !folding_.empty() || !copied_.empty()) {
     const bool usable = !stopping_ && failure_.ok() && pool_.writer().failure().ok();
     if (!usable) {
       for (const auto& victim : std::exchange(copied_, {})) segments_.EndCleaning(victim->segment);
-    } else if (!copied_.empty() && !checkpointing_) {
+    } else if (!copied_.empty() && checkpointing_ == 0) {
       StartCheckpoint();
     }
-    if (copying_ == 0 && !checkpointing_ && folding_.empty()) continue;
+    if (copying_ == 0 && checkpointing_ == 0 && folding_.empty()) continue;
     co_await Event();
   }
   memory_.clear();
@@ -175,27 +174,28 @@ Task<Result<bool>> Cleaner::Round() {
     if (CheckpointIsDue()) StartCheckpoint();
     StartVictims();
     // Nothing can be moved as it is: what a fold makes known as dead, and what it frees, is the last hope.
-    if (copying_ == 0 && !checkpointing_) {
+    if (copying_ == 0 && checkpointing_ == 0) {
       last_hope = true;
       StartCheckpoint();
     }
     co_await Event();
     LS_CO_RETURN_IF_ERROR(failure_);
     if (std::exchange(progress_, false) || stopping_) co_return true;
-    if (last_hope && copying_ == 0 && !checkpointing_) co_return false;
+    if (last_hope && copying_ == 0 && checkpointing_ == 0) co_return false;
   }
 }
 
 bool Cleaner::CheckpointIsDue() const {
-  if (checkpointing_) return false;
-  // What has been emptied, or has died by itself, comes back with a checkpoint: at once when there is nothing else.
-  const uint32_t emptied = Emptied();
+  // What has been emptied, or has died by itself, comes back with a checkpoint: at once when little else is free. While
+  // one is being made durable, the fold of the next may begin.
   const bool pressing = segments_.free_count() <= marks_.cleaner_reserve + marks_.structure_reserve + 1;
-  return emptied >= marks_.per_checkpoint || (pressing && emptied != 0) || pool_.AnythingToSweep();
+  const uint32_t enough = pressing ? 1 : marks_.per_checkpoint;
+  if (checkpointing_ == 0) return Emptied() >= enough || pool_.AnythingToSweep();
+  return checkpointing_ == 1 && folding_.empty() && copied_.size() >= (enough + 1) / 2;
 }
 
 void Cleaner::StartCheckpoint() {
-  checkpointing_ = true;
+  ++checkpointing_;
   Spawn(RunCheckpoint());
 }
 
@@ -203,7 +203,7 @@ Task<void> Cleaner::RunCheckpoint() {
   const Result<bool> useful = co_await Checkpoint();
   if (!useful.ok()) failure_ = useful.status();
   if (useful.ok() && *useful) progress_ = true;
-  checkpointing_ = false;
+  --checkpointing_;
   Changed();
 }
 
@@ -226,9 +226,10 @@ bool Cleaner::HasRoomFor(uint32_t live) const {
 }
 
 void Cleaner::StartVictims() {
-  const uint32_t most = Urgent() ? MostVictims(superblock_) : 1;
+  hurried_ = Urgent();
+  const uint32_t most = hurried_ ? MostVictims(superblock_) : 1;
   while (copying_ < most && !stopping_) {
-    const uint32_t segment = segments_.PickVictim(pool_.folded(), least_gain_, Urgent());
+    const uint32_t segment = segments_.PickVictim(pool_.folded(), least_gain_, hurried_);
     if (segment == kNoSegment) return;
     // One alone goes as far as the room does.
     const uint32_t live = segments_.live(segment);

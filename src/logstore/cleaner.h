@@ -112,7 +112,9 @@ class Cleaner {
   uint32_t copying_ = 0;        // victims
   uint64_t copying_live_ = 0;   // their live blocks
   Victims copied_, folding_;    // victims whose copies wait for a fold, and those that are in one
-  bool checkpointing_ = false, progress_ = false, event_ = false;
+  uint32_t checkpointing_ = 0;  // checkpoints under way
+  bool progress_ = false, event_ = false;
+  bool hurried_ = false;  // it was urgent when victims were last picked
   Status failure_;
   std::move_only_function<void()> changed_;  // Round waits
   std::vector<std::move_only_function<void(Status)>> waiting_;

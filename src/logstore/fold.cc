@@ -41,7 +41,7 @@ class Folder {
                                                   index_, batch_, result_.segments));
     PutSegments(*plan_.segments, result_.segments, batch_);
     batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number,
-                         plan_.segments->log_start(), plan_.places);
+                         plan_.log_start, plan_.places);
     LS_RETURN_IF_ERROR(index_.Write(batch_));
     return std::move(result_);
   }

@@ -24,6 +24,7 @@ struct FoldPlan {
   size_t sweep_limit = 0;                  // records to forget at most
   const SegmentTable* segments = nullptr;  // live counts as of the last fold
   LogPosition position;                    // behind the last entry of the overlay
+  SequenceNumber log_start = 1;            // SegmentTable::log_start
   std::string structure;                   // empty when it has not changed since the last fold
   std::vector<LogPosition> places;         // Checkpoint::places
   // Copies of blocks that the index may still know at their old places, sorted by place: what the overlay does not

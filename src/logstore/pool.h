@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "block/pool.h"
@@ -100,7 +101,20 @@ class LogPool final : public block::Pool {
   Task<void> FoldInBackground();
   FoldPlan PlanFold();
   // Fold and checkpoint on the executor, once frozen.
-  Task<Status> WriteFold(FoldPlan& plan, bool checkpoint, FoldResult& result);
+  Task<Status> WriteFold(FoldPlan& plan, FoldResult& result);
+  // What is left to do once a fold is in the index and the next one may begin.
+  struct AfterFold {
+    bool checkpoint = false;
+    uint64_t number = 0;          // of the fold
+    SequenceNumber position = 1;  // everything before it is folded
+    std::set<uint32_t> empty;     // SegmentTable::empty
+    std::unique_ptr<Overlay> overlay;  // to be destroyed, which takes time
+  };
+  Task<Status> FoldInTurn(bool persist, AfterFold& after);
+  // Makes the index durable, and frees what it no longer knows of.
+  Task<Status> MakeDurable(AfterFold after);
+  Status MapFailed(const Status& why);
+  Task<Status> FreeDyingInTurn();
   // Points the index at durable copies.
   Task<Status> Relocate(std::vector<MovedBlock> blocks);
   Task<Status> MarkReused();
@@ -132,6 +146,7 @@ class LogPool final : public block::Pool {
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
   io::AsyncMutex fold_turn_;                // folds and moves, one at a time
+  io::AsyncMutex checkpoint_turn_;          // making the index durable, and freeing segments for it
   io::AsyncMutex copy_turn_;                // CopyUp, one at a time
   uint64_t drop_generation_ = 0;            // reads that began before it may still need layers that have died
   uint64_t structure_folded_ = UINT64_MAX;  // Structure::version() in the index

@@ -33,6 +33,7 @@ FoldPlan LogPool::PlanFold() {
   plan.segments = &segments_;
   plan.sweep_limit = options_.sweep_records;
   plan.position = replaying_ ? replay_position_ : writer_.completed_position();
+  plan.log_start = segments_.log_start();
   plan.places = changes_.Places();
   // Layers that died, unless a read that began before still looks through them.
   if (!reads_->AnyBefore(drop_generation_)) plan.sweep = {structure_.dropped(), structure_.forgotten()};
@@ -49,7 +50,7 @@ FoldPlan LogPool::PlanFold() {
   return plan;
 }
 
-Task<Status> LogPool::WriteFold(FoldPlan& plan, bool checkpoint, FoldResult& result) {
+Task<Status> LogPool::WriteFold(FoldPlan& plan, FoldResult& result) {
   // The index may become durable at any time from here on, so what it speaks of must be durable first.
   LS_CO_RETURN_IF_ERROR(co_await SyncNow());
   // A sweep sees the index as it was before the fold, so what it forgets must not move in the same one.
@@ -60,15 +61,13 @@ Task<Status> LogPool::WriteFold(FoldPlan& plan, bool checkpoint, FoldResult& res
     SortByPlace(plan.moves);
     Result<FoldResult> folded = Fold(map_.frozen(), plan, map_.index());
     status = folded.status();
-    if (!folded.ok()) return;
-    result = std::move(*folded);
-    if (checkpoint) status = map_.index().Persist();
+    if (folded.ok()) result = std::move(*folded);
   };
   co_await seams_.executor.Call(seams_.loop, work);
   co_return status;
 }
 
-Task<Status> LogPool::FoldNow(bool persist) {
+Task<Status> LogPool::FoldInTurn(bool persist, AfterFold& after) {
   const auto fold_turn = co_await fold_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(map_failure_);
   auto structure_turn = co_await structure_turn_.Lock();
@@ -81,16 +80,9 @@ Task<Status> LogPool::FoldNow(bool persist) {
   map_.Freeze();
   structure_turn.Release();
 
-  const bool checkpoint = persist || blocks * kBlockSize >= options_.checkpoint_bytes;
   FoldResult result;
-  if (const Status status = co_await WriteFold(plan, checkpoint, result); !status.ok()) {
-    // What is frozen stays readable, but nothing more fits behind it.
-    map_failure_ =
-        status.WithContext("the map cannot be written, the pool accepts no more writes until it is reopened");
-    writer_.Fail(map_failure_);
-    cleaner_->MovesFolded(false);
-    co_return map_failure_;
-  }
+  const Status folded = co_await WriteFold(plan, result);
+  if (!folded.ok()) co_return MapFailed(folded);
   for (const auto& [layer, delta] : result.used_blocks) structure_.AddUsedBlocks(layer, delta);
   segments_.AddLive(result.segments);
   cleaner_->MovesFolded(true);
@@ -99,19 +91,53 @@ Task<Status> LogPool::FoldNow(bool persist) {
   structure_folded_ = version;
   structure_.Swept(plan.sweep.dropped.size(), plan.sweep.forgotten.size(), result.unfinished.dropped,
                    result.unfinished.forgotten);
-  std::unique_ptr<Overlay> folded = map_.Thaw();
+  after.overlay = map_.Thaw();
   writer_.Resume();
   folded_ = plan.position.next;
   fold_number_ = plan.number;
-  auto drop = [&folded] { folded.reset(); };
-  co_await seams_.executor.Call(seams_.loop, drop);
-  if (!checkpoint) co_return Status();
+  after.number = plan.number;
+  after.position = plan.position.next;
+  after.checkpoint = persist || blocks * kBlockSize >= options_.checkpoint_bytes;
+  if (!after.checkpoint) co_return Status();
   blocks_since_checkpoint_ -= blocks;
-  checkpoint_number_ = plan.number;
-  segments_.Checkpointed(plan.position.next, reads_->NewGeneration());
+  after.empty = segments_.empty();
+  co_return Status();
+}
+
+Status LogPool::MapFailed(const Status& why) {
+  // What is frozen stays readable, but nothing more fits behind it.
+  if (map_failure_.ok())
+    map_failure_ = why.WithContext("the map cannot be written, the pool accepts no more writes until it is reopened");
+  writer_.Fail(map_failure_);
+  cleaner_->MovesFolded(false);
+  return map_failure_;
+}
+
+Task<Status> LogPool::FoldNow(bool persist) {
+  AfterFold after;
+  LS_CO_RETURN_IF_ERROR(co_await FoldInTurn(persist, after));
+  if (after.checkpoint) co_return co_await MakeDurable(std::move(after));
+  auto drop = [&after] { after.overlay.reset(); };
+  co_await seams_.executor.Call(seams_.loop, drop);
+  co_return Status();
+}
+
+Task<Status> LogPool::MakeDurable(AfterFold after) {
+  // The next fold may run meanwhile. What it makes durable with us is a state as good, and its segments are not ours.
+  const auto turn = co_await checkpoint_turn_.Lock();
+  LS_CO_RETURN_IF_ERROR(map_failure_);
+  Status status;
+  auto persist = [&] {
+    after.overlay.reset();
+    status = map_.index().Persist();
+  };
+  co_await seams_.executor.Call(seams_.loop, persist);
+  if (!status.ok()) co_return MapFailed(status);
+  checkpoint_number_ = after.number;
+  segments_.Checkpointed(after.empty, after.position, reads_->NewGeneration());
   changes_.Forget(segments_.log_start());
   structure_.ForgetOwnersBefore(segments_.log_start());
-  co_return co_await FreeDying();
+  co_return co_await FreeDyingInTurn();
 }
 
 Task<Status> LogPool::Relocate(std::vector<MovedBlock> blocks) {
@@ -140,6 +166,11 @@ Task<Status> LogPool::MarkReused() {
 }
 
 Task<Status> LogPool::FreeDying() {
+  const auto turn = co_await checkpoint_turn_.Lock();
+  co_return co_await FreeDyingInTurn();
+}
+
+Task<Status> LogPool::FreeDyingInTurn() {
   if (segments_.dying() == 0 || segments_.oldest_dying() > reads_->Oldest()) co_return Status();
   LS_CO_RETURN_IF_ERROR(co_await MarkReused());
   segments_.FreeDying(reads_->Oldest());

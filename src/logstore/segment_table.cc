@@ -72,19 +72,17 @@ void SegmentTable::AddLive(const LiveChanges& changes) {
   }
 }
 
-uint32_t SegmentTable::Checkpointed(SequenceNumber position, uint64_t generation) {
+uint32_t SegmentTable::Checkpointed(const std::set<uint32_t>& empty, SequenceNumber position, uint64_t generation) {
   uint32_t started = 0;
-  for (auto it = empty_.begin(); it != empty_.end();) {
-    const auto end = end_.find(*it);
+  for (const uint32_t segment : empty) {
+    if (!empty_.contains(segment)) continue;
+    const auto end = end_.find(segment);
     const SequenceNumber behind = end == end_.end() ? 0 : end->second;
-    if (behind > position || Pinned(behind)) {
-      ++it;
-      continue;
-    }
+    if (behind > position || Pinned(behind)) continue;
     if (behind != 0) log_start_ = std::max(log_start_, behind);
-    state_[*it] = State::kDying;
-    dying_.push_back({*it, generation});
-    it = empty_.erase(it);
+    state_[segment] = State::kDying;
+    dying_.push_back({segment, generation});
+    empty_.erase(segment);
     ++started;
   }
   return started;

@@ -56,9 +56,12 @@ class SegmentTable {
   // In the turn of a fold, after it succeeded.
   void AddLive(const LiveChanges& changes);
 
-  // Everything in the log before `position` is in a durable index, and so are all counts: segments without live blocks
-  // start dying. `generation` is that of reads that begin from now on. Answers how many did.
-  uint32_t Checkpointed(SequenceNumber position, uint64_t generation);
+  // Closed segments without live blocks, as of the last fold.
+  const std::set<uint32_t>& empty() const { return empty_; }
+  // Everything in the log before `position` is in a durable index, and so are the counts as of then, when `empty` were
+  // the empty segments: those that still are start dying. `generation` is that of reads that begin from now on. Answers
+  // how many did.
+  uint32_t Checkpointed(const std::set<uint32_t>& empty, SequenceNumber position, uint64_t generation);
   // How many segments are dying, and the generation of the oldest.
   size_t dying() const { return dying_.size(); }
   uint64_t oldest_dying() const { return dying_.front().generation; }
