@@ -22,7 +22,7 @@ constexpr uint32_t kMostIdleRounds = 128;     // without a gain, while nothing i
 constexpr uint64_t kUnreadable = UINT64_MAX;  // as MovedBlock::to
 constexpr auto kPause = std::chrono::milliseconds(2);
 // Victims in hand at once when writes wait, as far as their images take no more memory than this.
-constexpr uint32_t kMostVictims = 4;
+constexpr uint32_t kMostVictims = 2;
 constexpr uint64_t kMostImageBytes = 128 << 20;
 
 uint32_t MostVictims(const Superblock& superblock) {
@@ -189,9 +189,9 @@ bool Cleaner::CheckpointIsDue() const {
   // What has been emptied, or has died by itself, comes back with a checkpoint: at once when little else is free. While
   // one is being made durable, the fold of the next may begin.
   const bool pressing = segments_.free_count() <= marks_.cleaner_reserve + marks_.structure_reserve + 1;
-  const uint32_t enough = pressing ? 1 : marks_.per_checkpoint;
-  if (checkpointing_ == 0) return Emptied() >= enough || pool_.AnythingToSweep();
-  return checkpointing_ == 1 && folding_.empty() && copied_.size() >= (enough + 1) / 2;
+  if (checkpointing_ == 0)
+    return Emptied() >= (pressing ? 1 : marks_.per_checkpoint) || pool_.AnythingToSweep();
+  return checkpointing_ == 1 && folding_.empty() && copied_.size() >= marks_.per_checkpoint;
 }
 
 void Cleaner::StartCheckpoint() {
@@ -275,7 +275,7 @@ Task<void> Cleaner::Empty(std::unique_ptr<Victim> victim) {
 
 Task<Status> Cleaner::Clean(Victim& victim, std::span<std::byte> image) {
   // One request at a time leaves the disk to the volumes' I/O; when they wait for us, that is no kindness.
-  const bool unreadable = co_await ReadSegment(disk_, superblock_, victim.segment, image, Urgent() ? 8 : 1);
+  const bool unreadable = co_await ReadSegment(disk_, superblock_, victim.segment, image, Urgent() ? 2 : 1);
   if (unreadable)
     pool_.seams().log.Error("pool {}: parts of segment {} cannot be read", superblock_.pool.ToString(), victim.segment);
   LS_CO_ASSIGN_OR_RETURN(std::vector<MovedBlock> blocks, co_await Survey(victim.segment, image));

@@ -29,6 +29,10 @@ class WritePath;
 
 // Both copies, durable; a crash leaves a superblock that says the one or the other.
 Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock);
+// One of the copies, 0 or 1, durable. The newer of the two counts, so it is enough to write them in turn.
+Task<Status> WriteSuperblockCopy(io::Disk& disk, const Superblock& superblock, uint32_t copy);
+// The one to write next: which is damaged, or older.
+Task<uint32_t> OlderSuperblockCopy(io::Disk& disk);
 
 class LogPool final : public block::Pool {
  public:
@@ -156,6 +160,7 @@ class LogPool final : public block::Pool {
   SpaceWatch space_watch_;
   uint64_t unfolded_blocks_ = 0;  // written since the last fold; some of them over each other
   SequenceNumber folded_ = 1;
+  std::optional<uint32_t> superblock_copy_;  // to be written next
   uint64_t fold_number_ = 0, checkpoint_number_ = 0;  // of the last fold, and of the last that was made durable
   bool background_fold_ = false;  // one is on its way or waits for its turn
   bool closing_ = false;

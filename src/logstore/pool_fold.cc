@@ -160,7 +160,10 @@ Task<Status> LogPool::MarkReused() {
   Superblock reused = superblock_;
   reused.least_index = checkpoint_number_;
   if (superblock_.least_index == reused.least_index) co_return Status();
-  LS_CO_RETURN_IF_ERROR(co_await WriteSuperblock(*disk_, reused));
+  // The older copy: a crash leaves the other one, which says what has held until now.
+  if (!superblock_copy_) superblock_copy_ = co_await OlderSuperblockCopy(*disk_);
+  LS_CO_RETURN_IF_ERROR(co_await WriteSuperblockCopy(*disk_, reused, *superblock_copy_));
+  *superblock_copy_ ^= 1;
   superblock_.least_index = reused.least_index;  // nothing else of it changes: executors may be reading it
   co_return Status();
 }

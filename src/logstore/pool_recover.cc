@@ -34,11 +34,27 @@ Task<Result<Superblock>> ReadSuperblock(io::Disk& disk) {
 
 }  // namespace
 
-Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock) {
+Task<Status> WriteSuperblockCopy(io::Disk& disk, const Superblock& superblock, uint32_t copy) {
   const auto block = std::make_unique<AlignedBlock>();
   EncodeSuperblock(superblock, block->bytes);
+  co_return co_await WriteDisk(disk, copy * kBlockSize, block->bytes);
+}
+
+Task<uint32_t> OlderSuperblockCopy(io::Disk& disk) {
+  const auto block = std::make_unique<AlignedBlock>();
+  uint64_t index[2] = {0, 0};
+  for (const uint32_t copy : {0, 1}) {
+    const Status read = co_await ReadDisk(disk, copy * kBlockSize, block->bytes);
+    const Result<Superblock> superblock = read.ok() ? DecodeSuperblock(block->bytes) : Result<Superblock>(read);
+    if (!superblock.ok()) co_return copy;
+    index[copy] = superblock->least_index;
+  }
+  co_return index[0] < index[1] ? 0 : 1;
+}
+
+Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock) {
   // The copy first: a pool exists once block 0 says so.
-  for (const uint64_t copy : {1, 0}) LS_CO_RETURN_IF_ERROR(co_await WriteDisk(disk, copy * kBlockSize, block->bytes));
+  for (const uint32_t copy : {1, 0}) LS_CO_RETURN_IF_ERROR(co_await WriteSuperblockCopy(disk, superblock, copy));
   co_return Status();
 }
 
