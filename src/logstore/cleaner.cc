@@ -16,7 +16,7 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr uint64_t kBytesPerCheckpoint = 64 << 20;
+constexpr uint64_t kBytesPerCheckpoint = 32 << 20;
 constexpr uint32_t kLeastRoom = 5;            // blocks at the end of a segment that are still worth a batch
 constexpr uint32_t kMostIdleRounds = 128;     // without a gain, while nothing is written
 constexpr uint64_t kUnreadable = UINT64_MAX;  // as MovedBlock::to

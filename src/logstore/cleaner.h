@@ -21,7 +21,7 @@ class LogPool;
 
 // Numbers of segments at which something changes, from a pool's geometry.
 struct SpaceMarks {
-  uint32_t per_checkpoint = 1;     // emptied before a checkpoint is worth its cost: about 64 MiB
+  uint32_t per_checkpoint = 1;     // emptied before a checkpoint is worth its cost: about 32 MiB
   uint32_t cleaner_reserve = 2;    // free ones that only the cleaner takes: room for what it moves between checkpoints
   uint32_t structure_reserve = 1;  // besides, those that only transactions and holes take: a full pool can be emptied
   uint32_t throttle_below = 0;     // free or emptied: writes go at the pace at which the cleaner empties segments
