@@ -50,11 +50,12 @@ void UringDisk::Submit(DiskRequest& request) {
     return;
   }
   waiting_.Push(request);
-  FlushLater();
+  if (++gathered_ < kTogether) return FlushLater();
+  Enter();
 }
 
 void UringDisk::FlushLater() {
-  // What is submitted until the loop is about to wait goes along in the same system call.
+  // What is submitted until the loop is about to wait goes along in the same system call, a few at a time.
   if (!flush_pending_) loop_.BeforeWait([this] { Flush(); });
   flush_pending_ = true;
 }
@@ -122,6 +123,11 @@ void UringDisk::RunDeferred() {
 
 void UringDisk::Flush() {
   flush_pending_ = false;
+  Enter();
+}
+
+void UringDisk::Enter() {
+  gathered_ = 0;
   StartWaiting();
   const int submitted = ::io_uring_submit(&ring_);
   if (submitted >= 0) return;

@@ -26,6 +26,9 @@ class UringDisk final : public Disk, private FdHandler, private Deferred {
 
  private:
   static constexpr unsigned kEntries = 256;  // requests that the kernel has at once; more wait in order
+  // Requests that wait for one another to share a system call. More of them would leave the device idle while it could
+  // work on the first: at depth 32 four make a third more random reads a second than all, for the same CPU time.
+  static constexpr unsigned kTogether = 4;
 
   // A request that the kernel has.
   struct Slot {
@@ -43,6 +46,7 @@ class UringDisk final : public Disk, private FdHandler, private Deferred {
   void Prepare(unsigned slot);
   void PrepareTransfer(io_uring_sqe& sqe, Slot& slot);
   void Flush();
+  void Enter();
   void Complete(unsigned slot, int result);
   bool Retry(unsigned slot, int result);
 
@@ -57,6 +61,7 @@ class UringDisk final : public Disk, private FdHandler, private Deferred {
   size_t in_kernel_ = 0;
   RequestQueue waiting_;   // for a slot
   RequestQueue finished_;  // without the kernel: refused or empty; completed by RunDeferred
+  unsigned gathered_ = 0;  // submitted to us since we last entered the kernel
   bool flush_pending_ = false;
   TimerId retry_ = TimerId::kNone;
   Destruction destruction_;
