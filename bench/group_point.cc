@@ -1,9 +1,11 @@
 // Group snapshots while writers run: how long one takes, and how long it holds up a write.
 //
 //   bench_group_point --file=FILE --index=DIR [--members=1000] [--snapshots=20] [--depth=8] [--volume=16M]
+//                     [--clones=1]
 //
 // FILE must exist, fully written; it becomes a new pool of `members` volumes. `depth` random 4 KiB writes are kept in
-// flight over all of them. A snapshot is one transaction: a point of all volumes and a clone of each. Prints one line
+// flight over all of them. A snapshot is one transaction: a point of all volumes and a clone of each, or
+// with --clones=0 the point alone. Prints one line
 // of JSON; a write counts as "during" when it was in flight at some moment of a snapshot, else as "before".
 #include <algorithm>
 
@@ -20,6 +22,7 @@ constexpr auto kPause = std::chrono::milliseconds(100);  // of plain load around
 
 struct Plan {
   uint64_t members = 0, snapshots = 0, depth = 0, volume_size = 0;
+  bool clones = true;
 };
 
 struct Outcome {
@@ -32,13 +35,15 @@ struct Snapshot {
   block::Transaction take, drop;
 };
 
-Snapshot Describe(Session& session, const std::vector<std::shared_ptr<block::Volume>>& volumes) {
+Snapshot Describe(Session& session, const std::vector<std::shared_ptr<block::Volume>>& volumes,
+                  bool clones) {
   const block::PointId point{session.env().random().NextUuid()};
   Snapshot s{{session.NewTransaction(), {}}, {session.NewTransaction(), {}}};
   block::TakePoint take{point, {}};
   for (const auto& volume : volumes) take.volumes.push_back(volume->id());
   s.take.changes.push_back(take);
-  for (const block::VolumeId source : take.volumes) {
+  const std::vector<block::VolumeId> cloned = clones ? take.volumes : std::vector<block::VolumeId>();
+  for (const block::VolumeId source : cloned) {
     const block::VolumeId clone{session.env().random().NextUuid()};
     s.take.changes.push_back(block::Clone{point, source, clone, 0});
     s.drop.changes.push_back(block::DeleteVolume{clone});
@@ -76,7 +81,7 @@ Task<Result<Outcome>> Measure(Session& session, Plan plan) {
   shape.depth = static_cast<unsigned>(plan.depth);
   // Described beforehand: making up ids on this loop is not to be seen in the writers' latency.
   std::vector<Snapshot> snapshots;
-  for (uint64_t i = 0; i < plan.snapshots; ++i) snapshots.push_back(Describe(session, volumes));
+  for (uint64_t i = 0; i < plan.snapshots; ++i) snapshots.push_back(Describe(session, volumes, plan.clones));
   Load load(volumes, session.env().clock(), shape, 1);
   load.Start();
   Outcome outcome;
@@ -104,6 +109,8 @@ Status Main(const Arguments& arguments) {
   LS_ASSIGN_OR_RETURN(plan.snapshots, arguments.Number("snapshots"));
   LS_ASSIGN_OR_RETURN(plan.depth, arguments.Number("depth"));
   LS_ASSIGN_OR_RETURN(plan.volume_size, arguments.Number("volume"));
+  LS_ASSIGN_OR_RETURN(const uint64_t clones, arguments.Number("clones"));
+  plan.clones = clones != 0;
   LS_ASSIGN_OR_RETURN(const auto session, Session::Create({arguments.Text("file"), arguments.Text("index")}));
   LS_ASSIGN_OR_RETURN(const Outcome outcome, RunOn(session->loop(), Measure(*session, plan)));
   Print(outcome, plan.members);
@@ -121,7 +128,8 @@ int main(int argc, char** argv) {
                                                   {"members", "1000"},
                                                   {"snapshots", "20"},
                                                   {"depth", "8"},
-                                                  {"volume", "16M"}});
+                                                  {"volume", "16M"},
+                                                  {"clones", "1"}});
   const Status status = arguments.ok() ? bench::Main(*arguments) : arguments.status();
   if (!status.ok()) fmt::print(stderr, "bench_group_point: {}\n", status.ToString());
   return status.ok() ? 0 : 1;

@@ -52,10 +52,17 @@ void Load::Next(Slot& slot) {
   r.status = {};
   ++in_flight_;
   slot.begin = clock_.Now();
-  volumes_[turn % volumes_.size()]->Submit(r);
+  slot.volume = volumes_[turn % volumes_.size()].get();
+  slot.volume->Submit(r);
 }
 
 void Load::Done(Slot& slot) {
+  if (shape_.flush && slot.request.op != block::Request::Op::kFlush && slot.request.status.ok()) {
+    slot.request.op = block::Request::Op::kFlush;
+    slot.request.offset = slot.request.length = 0;
+    slot.request.buffers = {};
+    return slot.volume->Submit(slot.request);
+  }
   --in_flight_;
   samples_.push_back({slot.begin, clock_.Now() - slot.begin});
   if (status_.ok() && !slot.request.status.ok()) status_ = slot.request.status;

@@ -27,6 +27,7 @@ struct Shape {
   uint64_t block = 4096;  // bytes of one request
   unsigned depth = 32;    // requests in flight over all volumes together
   uint64_t bytes = UINT64_MAX;  // ends after so many
+  bool flush = false;           // each request is followed by a flush, and ends with it
 };
 
 // On the volumes' loop. Requests go to the volumes in turn.
@@ -52,6 +53,7 @@ class Load {
  private:
   struct Slot {
     Load* load = nullptr;
+    block::Volume* volume = nullptr;
     block::Request request;
     io::Buffer buffer;
     io::Instant begin;

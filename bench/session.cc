@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include "logstore/logstore.h"
 #include "tests/support/aligned_memory.h"
 
 namespace lockstep::bench {
@@ -63,7 +62,7 @@ Task<Status> Session::MakePool(Options options) {
   const Status formatted = co_await logstore::Format(*disk, id, {});
   LS_CO_RETURN_IF_ERROR(formatted);
   const logstore::Seams seams{env_->data_loop(), env_->executor(), env_->files(), env_->random(), env_->log()};
-  auto opened = co_await logstore::Open(std::move(disk), options.index, {}, seams);
+  auto opened = co_await logstore::Open(std::move(disk), options.index, options.pool, seams);
   if (opened.ok()) pool_ = std::move(*opened);
   co_return opened.status();
 }

@@ -11,6 +11,7 @@
 #include "base/task.h"
 #include "block/pool.h"
 #include "io/posix/env.h"
+#include "logstore/logstore.h"
 
 namespace lockstep::bench {
 
@@ -31,6 +32,7 @@ class Session {
   struct Options {
     std::string file;   // the pool's device: a file that is as large as the pool shall be
     std::string index;  // directory of the engine's index; what is there is removed
+    logstore::Options pool = {};
   };
   // Makes an empty pool in the file, over what was there before, and opens it.
   static Result<std::unique_ptr<Session>> Create(const Options& options);

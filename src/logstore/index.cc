@@ -150,6 +150,7 @@ struct Index::Rep {
 };
 struct Index::Batch::Rep {
   rocksdb::WriteBatch batch;
+  std::vector<std::pair<std::string, std::string>> ranges;  // of keys to delete: from the first to before the second
 };
 
 Index::Batch::Batch() : rep_(std::make_unique<Rep>()) {}
@@ -409,10 +410,10 @@ void Index::Batch::DropHistory(const HistoryRecord& r) {
 }
 void Index::Batch::DropChunks(LayerId layer, uint64_t end_chunk) {
   rep_->batch.Delete(UsedKey(layer));
-  rep_->batch.DeleteRange(CurrentKey(layer, 0), CurrentKey(layer, end_chunk));
+  rep_->ranges.emplace_back(CurrentKey(layer, 0), CurrentKey(layer, end_chunk));
 }
 void Index::Batch::DropHistoryBefore(LayerId layer, uint64_t end_block) {
-  rep_->batch.DeleteRange(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
+  rep_->ranges.emplace_back(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
 }
 void Index::Batch::PutSegment(const SegmentCount& count) {
   if (count.live == 0) {
@@ -433,7 +434,7 @@ void Index::Batch::DropLayer(LayerId layer) {
   for (const char table : {kCurrent, kHistory, kDeath}) {
     std::string first(1, table);
     AppendBig(first, layer, 4);
-    rep_->batch.DeleteRange(first, LayerEnd(table, layer));
+    rep_->ranges.emplace_back(first, LayerEnd(table, layer));
   }
 }
 void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
@@ -449,7 +450,29 @@ void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& p
   if (!structure.empty()) rep_->batch.Put(kStructureKey, rocksdb::Slice(structure.data(), structure.size()));
 }
 
+namespace {
+// A deleted range costs every later read of the memtable, so where there is little to delete it is deleted key by key: a
+// thousand clones that were never written take nothing.
+constexpr size_t kFewKeys = 1024;
+
+Status DeleteRange(rocksdb::DB& db, const std::string& first, const std::string& end, rocksdb::WriteBatch& batch) {
+  std::vector<std::string> keys;
+  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(rocksdb::ReadOptions()));
+  for (it->Seek(first); it->Valid() && View(it->key()) < end && keys.size() <= kFewKeys; it->Next())
+    keys.emplace_back(View(it->key()));
+  if (!it->status().ok()) return ToStatus(it->status());
+  if (keys.size() > kFewKeys)
+    batch.DeleteRange(first, end);
+  else
+    for (const std::string& key : keys) batch.Delete(key);
+  return {};
+}
+}  // namespace
+
 Status Index::Write(Batch& batch) {
+  for (const auto& [first, end] : batch.rep_->ranges)
+    LS_RETURN_IF_ERROR(DeleteRange(*rep_->db, first, end, batch.rep_->batch));
+  batch.rep_->ranges.clear();
   rocksdb::WriteOptions options;
   return ToStatus(rep_->db->Write(options, &batch.rep_->batch));
 }
