@@ -105,8 +105,14 @@ Task<Result<Outcome>> Measure(Session& session, Shape shape, Preparation prepara
   LS_CO_RETURN_IF_ERROR(load.status());
   const double asked = static_cast<double>(load.samples().size()) * static_cast<double>(shape.block);
   const double copied = static_cast<double>(session.pool().Info().moved - moved);
-  co_return Outcome{Summarize(load.samples()), load.samples().size(), static_cast<double>(took.count()) / 1e9,
-                    1 + copied / asked, static_cast<double>(WrittenBytes() - written) / asked, cpu_taken};
+  Outcome outcome;
+  outcome.latency = Summarize(load.samples());
+  outcome.operations = load.samples().size();
+  outcome.seconds = static_cast<double>(took.count()) / 1e9;
+  outcome.amplification = 1 + copied / asked;
+  outcome.written = static_cast<double>(WrittenBytes() - written) / asked;
+  outcome.cpu_seconds = cpu_taken;
+  co_return outcome;
 }
 
 void Print(const Outcome& o, uint64_t block) {

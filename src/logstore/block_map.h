@@ -9,13 +9,15 @@
 #include "logstore/fold.h"
 #include "logstore/index.h"
 #include "logstore/overlay.h"
+#include "logstore/record_cache.h"
 #include "logstore/structure.h"
 
 namespace lockstep::logstore {
 
 class BlockMap {
  public:
-  explicit BlockMap(std::unique_ptr<Index> index) : index_(std::move(index)), active_(std::make_unique<Overlay>()) {}
+  BlockMap(std::unique_ptr<Index> index, size_t cache_bytes)
+      : index_(std::move(index)), records_(cache_bytes), active_(std::make_unique<Overlay>()) {}
 
   Overlay& active() { return *active_; }
   Index& index() { return *index_; }
@@ -25,9 +27,11 @@ class BlockMap {
   // layer or of its ancestors, at their positions. Slots that nobody holds stay !exists(). kMemory: unavailable when
   // the answer needs the disk; call Warm from an executor, then try again.
   Status Resolve(const Structure& structure, LayerId layer, SequenceNumber at, uint64_t chunk, uint16_t wanted,
-                 Index::Tier tier, ChunkVersions& to) const;
+                 Index::Tier tier, ChunkVersions& to);
   // The same without ancestors: what the layer itself holds now.
-  Status ResolveOwn(LayerId layer, uint64_t chunk, uint16_t wanted, Index::Tier tier, ChunkVersions& to) const;
+  Status ResolveOwn(LayerId layer, uint64_t chunk, uint16_t wanted, Index::Tier tier, ChunkVersions& to);
+  // The records of these chunks are other ones now.
+  void Forget(const std::vector<ChunkKey>& changed);
 
   // Folding is three steps: freeze on the loop, Fold(frozen(), ...) on an executor, and Thaw on the loop when it is in
   // the index. REQUIRES: not folding.
@@ -37,7 +41,10 @@ class BlockMap {
   std::unique_ptr<Overlay> Thaw() { return std::move(frozen_); }
 
  private:
+  Status LookupIndex(const ChunkKey& key, SequenceNumber at, uint16_t& wanted, Index::Tier tier, ChunkVersions& to);
+
   std::unique_ptr<Index> index_;
+  RecordCache records_;  // of lookups on the loop
   std::unique_ptr<Overlay> active_, frozen_;
 };
 

@@ -60,8 +60,8 @@ class Cleaner {
   uint32_t least_gain() const { return least_gain_; }
 
  private:
-  // A segment that is being emptied. Each is read, looked through and copied by a coroutine of its own, so that the disk
-  // and the executor work on several at once.
+  // A segment that is being emptied. Each is read, looked through and copied by a coroutine of its own, so that the
+  // disk and the executor work on several at once.
   struct Victim {
     uint32_t segment = kNoSegment;
     uint32_t live = 0;        // when it was picked

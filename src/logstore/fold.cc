@@ -43,6 +43,7 @@ class Folder {
     batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number,
                          plan_.log_start, plan_.places);
     LS_RETURN_IF_ERROR(index_.Write(batch_));
+    result_.changed = batch_.TakeChanged();
     return std::move(result_);
   }
 

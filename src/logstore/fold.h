@@ -36,6 +36,7 @@ struct FoldResult {
   std::unordered_map<LayerId, int64_t> used_blocks;  // change of each layer's count
   LiveChanges segments;                              // change of each segment's count
   SweepWork unfinished;
+  std::vector<ChunkKey> changed;  // records of the index
 };
 
 // Adds to `batch` what the changes make of the counts in `segments`.

@@ -12,6 +12,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "base/codec.h"
 #include "logstore/index_files.h"
@@ -126,9 +127,9 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   o.level_compaction_dynamic_level_bytes = true;
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
-  // What a fold writes goes into RocksDB's log too: making it durable is then a sync of a file that is only appended to,
-  // and the tables are written when a memtable is full, whatever the number of checkpoints. After a crash the log is
-  // taken up to where it is whole, so the state is that of some fold.
+  // What a fold writes goes into RocksDB's log too: making it durable is then a sync of a file that is only appended
+  // to, and the tables are written when a memtable is full, whatever the number of checkpoints. After a crash the log
+  // is taken up to where it is whole, so the state is that of some fold.
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.allow_concurrent_memtable_write = false;  // there is one writer
   // Nothing is written by closing: what was not persisted is replayed from the log.
@@ -150,6 +151,7 @@ struct Index::Rep {
 };
 struct Index::Batch::Rep {
   rocksdb::WriteBatch batch;
+  std::vector<ChunkKey> changed;
   std::vector<std::pair<std::string, std::string>> ranges;  // of keys to delete: from the first to before the second
 };
 
@@ -179,15 +181,20 @@ Status Index::Destroy(io::FileSystem& files, const std::string& directory) {
   return files.SyncDirectory(directory);
 }
 
-Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
+Status Index::LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) const {
   rocksdb::ReadOptions read;
   read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   rocksdb::PinnableSlice record;
   const auto s = rep_->db->Get(read, rep_->db->DefaultColumnFamily(), CurrentKey(key.layer, key.chunk), &record);
   if (!s.ok() && !s.IsNotFound()) return ToStatus(s);
+  return DecodeMapRecord(View(record), to);
+}
+
+Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
+  rocksdb::ReadOptions read;
+  read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   ChunkVersions current;
-  LS_RETURN_IF_ERROR(DecodeMapRecord(View(record), current));
-  if (s.IsNotFound() && at == kNow) return {};
+  LS_RETURN_IF_ERROR(LookupRecord(key, tier, current));
 
   ChunkVersions found = {};
   std::unique_ptr<rocksdb::Iterator> history;
@@ -395,10 +402,14 @@ Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
 
 void Index::Batch::PutChunk(const ChunkKey& key, const ChunkVersions& versions) {
   const std::string record = EncodeMapRecord(versions), name = CurrentKey(key.layer, key.chunk);
+  rep_->changed.push_back(key);
   if (record.empty())
     rep_->batch.Delete(name);
   else
     rep_->batch.Put(name, record);
+}
+std::vector<ChunkKey> Index::Batch::TakeChanged() {
+  return std::exchange(rep_->changed, {});
 }
 void Index::Batch::PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death) {
   rep_->batch.Put(HistoryKey(layer, block, version.birth), EncodeHistory(version, death));
@@ -451,8 +462,8 @@ void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& p
 }
 
 namespace {
-// A deleted range costs every later read of the memtable, so where there is little to delete it is deleted key by key: a
-// thousand clones that were never written take nothing.
+// A deleted range costs every later read of the memtable, so where there is little to delete it is deleted key by key:
+// a thousand clones that were never written take nothing.
 constexpr size_t kFewKeys = 1024;
 
 Status DeleteRange(rocksdb::DB& db, const std::string& first, const std::string& end, rocksdb::WriteBatch& batch) {

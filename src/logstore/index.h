@@ -78,6 +78,8 @@ class Index {
   // Fills those slots of `to` whose bit is set in `wanted` and that the layer itself holds as of position `at`, and
   // clears their bits. kMemory: unavailable, with nothing changed, when the answer needs the disk.
   Status Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const;
+  // The record of a chunk as it is. kMemory as for Lookup.
+  Status LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) const;
   // The records of `keys` as they are, in the same order. Blocking.
   Status LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVersions>& to) const;
   // Chunks of the layer in [first, last] that have a current record or history, ascending, at most `limit`. Blocking.
@@ -104,6 +106,8 @@ class Index {
     Batch();
     ~Batch();
     void PutChunk(const ChunkKey& key, const ChunkVersions& versions);
+    // The chunks put so far, and none of them any more.
+    std::vector<ChunkKey> TakeChanged();
     void PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death);
     // Also forgets its death record. `death` is that of the record.
     void DropHistory(const HistoryRecord& record);

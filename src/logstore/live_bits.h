@@ -1,6 +1,6 @@
-// Which blocks of a segment are live, one bit each: so that the cleaner need not ask the index about every block. Kept in
-// memory only, for the segments that have been taken since the pool was opened, as far as the budget goes (32 MiB are
-// enough for 1 TiB); of all others nothing is known, and the index is asked.
+// Which blocks of a segment are live, one bit each: so that the cleaner need not ask the index about every block. Kept
+// in memory only, for the segments that have been taken since the pool was opened, as far as the budget goes (32 MiB
+// are enough for 1 TiB); of all others nothing is known, and the index is asked.
 //
 // Changed together with the segments' counts, so it is exact as of the last fold. On the pool's loop.
 #pragma once

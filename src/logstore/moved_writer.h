@@ -1,5 +1,5 @@
-// Writes batches of moved blocks into segments of the cleaner's own. Several may be on their way at once; nothing counts
-// until the index points there, so nothing has to be found again after a crash.
+// Writes batches of moved blocks into segments of the cleaner's own. Several may be on their way at once; nothing
+// counts until the index points there, so nothing has to be found again after a crash.
 #pragma once
 
 #include <span>
@@ -27,8 +27,8 @@ class MovedWriter {
   uint32_t room() const {
     return segment_ == kNoSegment || segment_ == broken_ ? 0 : superblock_.segment_blocks() - block_;
   }
-  // Leaves the open segment and goes on in a new one. `stamp` is random: batches of an earlier use of the segment have another one. False: no
-  // segment is free.
+  // Leaves the open segment and goes on in a new one. `stamp` is random: batches of an earlier use of the segment have
+  // another one. False: no segment is free.
   bool NextSegment(uint64_t stamp);
   uint32_t segment() const { return segment_; }
 

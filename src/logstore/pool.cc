@@ -36,7 +36,7 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       seams_(seams),
       disk_(std::move(disk)),
       bad_blocks_(superblock.pool, seams.log),
-      map_(std::move(index)),
+      map_(std::move(index), options.index_cache_bytes / kRecordShare),
       segments_(superblock),
       writer_(seams.loop, *disk_, seams.log, superblock, segments_, WriterOptions(superblock, options)),
       reads_(std::make_unique<ReadPath>(*this)),

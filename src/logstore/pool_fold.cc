@@ -92,6 +92,7 @@ Task<Status> LogPool::FoldInTurn(bool persist, AfterFold& after) {
   structure_.Swept(plan.sweep.dropped.size(), plan.sweep.forgotten.size(), result.unfinished.dropped,
                    result.unfinished.forgotten);
   after.overlay = map_.Thaw();
+  map_.Forget(result.changed);
   writer_.Resume();
   folded_ = plan.position.next;
   fold_number_ = plan.number;
@@ -141,11 +142,12 @@ Task<Status> LogPool::MakeDurable(AfterFold after) {
 }
 
 Task<Status> LogPool::Relocate(std::vector<MovedBlock> blocks) {
-  Result<LiveChanges> changes = Internal("not written");
-  auto work = [&] { changes = lockstep::logstore::Relocate(map_.index(), superblock_, segments_, blocks); };
+  Result<Relocated> done = Internal("not written");
+  auto work = [&] { done = lockstep::logstore::Relocate(map_.index(), superblock_, segments_, blocks); };
   co_await seams_.executor.Call(seams_.loop, work);
-  LS_CO_RETURN_IF_ERROR(changes.status());
-  segments_.AddLive(*changes);
+  LS_CO_RETURN_IF_ERROR(done.status());
+  segments_.AddLive(done->segments);
+  map_.Forget(done->changed);
   co_return Status();
 }
 

@@ -105,7 +105,8 @@ Result<std::unique_ptr<Index>> OpenIndex(const std::string& directory, const Sup
                                          const Options& options, Seams& seams) {
   const block::PoolId pool = superblock.pool;
   LS_RETURN_IF_ERROR(seams.files.CreateDirectory(directory));
-  const IndexOptions index_options{options.index_cache_bytes, options.index_memtable_bytes};
+  const IndexOptions index_options{options.index_cache_bytes - options.index_cache_bytes / kRecordShare,
+                                   options.index_memtable_bytes};
   auto index = Index::Open(seams.files, directory, index_options, seams.log);
   Status usable = index.status();
   if (index.ok()) {

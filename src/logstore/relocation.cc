@@ -105,7 +105,7 @@ Result<bool> MoveInChunk(const Index& index, const Superblock& superblock, std::
   return changed;
 }
 
-Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
+Result<Relocated> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
                              const std::vector<MovedBlock>& moved) {
   std::vector<MovedBlock> blocks = moved;
   SortByPlace(blocks);
@@ -120,7 +120,7 @@ Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const S
       }));
   PutSegments(segments, changes, batch);
   LS_RETURN_IF_ERROR(index.Write(batch));
-  return changes;
+  return Relocated{std::move(changes), batch.TakeChanged()};
 }
 
 }  // namespace lockstep::logstore

@@ -33,14 +33,18 @@ Status KeepLive(const Index& index, const NewestRetained& history, std::vector<M
 // Sorts by layer, block and birth: the order of the index.
 void SortByPlace(std::vector<MovedBlock>& blocks);
 
-// Points a chunk at `to` for those of `blocks`, all of that chunk, that the index still knows at `from`: `record` is the
-// chunk's and the caller's to write, history goes into `batch`. Answers whether the record has changed. Blocking.
+// Points a chunk at `to` for those of `blocks`, all of that chunk, that the index still knows at `from`: `record` is
+// the chunk's and the caller's to write, history goes into `batch`. Answers whether the record has changed. Blocking.
 Result<bool> MoveInChunk(const Index& index, const Superblock& superblock, std::span<const MovedBlock> blocks,
                          ChunkVersions& record, Index::Batch& batch, LiveChanges& changes);
 
-// The same for any blocks, as one atomic write of its own; answers what that makes of the segments. REQUIRES: the copies
-// are durable. In the turn of a fold. Blocking.
-Result<LiveChanges> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
+struct Relocated {
+  LiveChanges segments;
+  std::vector<ChunkKey> changed;  // records of the index
+};
+// The same for any blocks, as one atomic write of its own. REQUIRES: the copies are durable. In the turn of a fold.
+// Blocking.
+Result<Relocated> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
                              const std::vector<MovedBlock>& blocks);
 
 }  // namespace lockstep::logstore
