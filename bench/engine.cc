@@ -1,13 +1,13 @@
 // The engine without a protocol: load through block::Volume on a pool in a real file.
 //
 //   bench_engine --file=FILE --index=DIR [--op=write|read] [--pattern=random|sequential] [--block=4K] [--depth=32]
-//                [--seconds=3] [--bytes=1G] [--volume=1G] [--age=0] [--flush=0] [--point=0] [--cache=64M]
-//                [--memtable=32M]
+//                [--seconds=3] [--bytes=1G] [--volume=1G] [--age=0] [--fill=1] [--flush=0] [--point=0]
+//                [--cache=64M] [--memtable=32M]
 //
-// FILE must exist, fully written, and be large enough for the volume and the bytes; it becomes a new pool. The volume
-// is written once from front to back before the measurement, then, with --age, overwritten at random with so many
-// bytes; with --point=1 a point of it is taken then. --flush=1: each write is followed by a flush. --cache and
-// --memtable are those of the index.
+// FILE must exist, fully written, and be large enough for the volume and the bytes; it becomes a new pool. Before the
+// measurement the volume is written once from front to back (unless --fill=0), then, with --age, overwritten at random
+// with so many bytes; with --point=1 a point of it is taken then. --flush=1: each write is followed by a flush. --cache
+// and --memtable are those of the index.
 //
 // Prints a line of JSON. "amplification" is 1 and what the cleaner moved for each byte that was asked for; "written"
 // is what the process wrote for each, all told: data, headers, moves, the index and its log, up to a flush at the end.
@@ -54,7 +54,7 @@ uint64_t WrittenBytes() {
 
 struct Preparation {
   uint64_t volume_size = 0, age = 0;
-  bool point = false;
+  bool fill = true, point = false;
 };
 
 // Until the load has ended by itself or `limit` has passed.
@@ -71,9 +71,11 @@ Task<void> Await(io::Loop& loop, Load& load, io::Duration limit) {
 
 Task<Status> Prepare(Session& session, const std::vector<std::shared_ptr<block::Volume>>& volumes, Shape shape,
                      Preparation preparation) {
-  Load fill(volumes, session.env().clock(), {true, false, 1 << 20, 16, preparation.volume_size}, 1);
-  co_await Await(session.loop(), fill, std::chrono::hours(1));
-  LS_CO_RETURN_IF_ERROR(fill.status());
+  if (preparation.fill) {
+    Load fill(volumes, session.env().clock(), {true, false, 1 << 20, 16, preparation.volume_size}, 1);
+    co_await Await(session.loop(), fill, std::chrono::hours(1));
+    LS_CO_RETURN_IF_ERROR(fill.status());
+  }
   if (preparation.age != 0) {
     Load aging(volumes, session.env().clock(), {true, true, shape.block, 32, preparation.age}, 3);
     co_await Await(session.loop(), aging, std::chrono::hours(1));
@@ -118,7 +120,8 @@ Task<Result<Outcome>> Measure(Session& session, Shape shape, Preparation prepara
 void Print(const Outcome& o, uint64_t block) {
   const double rate = static_cast<double>(o.operations) / o.seconds;
   fmt::print("{{\"iops\": {:.1f}, \"mb_per_s\": {:.2f}, \"cpu_us_per_op\": {:.2f}, \"seconds\": {:.3f}, "
-             "\"median_us\": {:.1f}, \"p99_us\": {:.1f}, \"longest_us\": {:.1f}, \"amplification\": {:.2f}, \"written\": {:.2f}}}\n",
+             "\"median_us\": {:.1f}, \"p99_us\": {:.1f}, \"longest_us\": {:.1f}, \"amplification\": {:.2f}, "
+             "\"written\": {:.2f}}}\n",
              rate, rate * static_cast<double>(block) / 1e6, o.cpu_seconds * 1e6 / static_cast<double>(o.operations),
              o.seconds, o.latency.median, o.latency.p99, o.latency.longest, o.amplification, o.written);
 }
@@ -134,6 +137,8 @@ Status Main(const Arguments& arguments) {
   Preparation preparation;
   LS_ASSIGN_OR_RETURN(preparation.volume_size, arguments.Number("volume"));
   LS_ASSIGN_OR_RETURN(preparation.age, arguments.Number("age"));
+  LS_ASSIGN_OR_RETURN(const uint64_t fill, arguments.Number("fill"));
+  preparation.fill = fill != 0;
   LS_ASSIGN_OR_RETURN(const uint64_t point, arguments.Number("point"));
   preparation.point = point != 0;
   LS_ASSIGN_OR_RETURN(const uint64_t flush, arguments.Number("flush"));
@@ -166,6 +171,7 @@ int main(int argc, char** argv) {
                                                   {"bytes", "1G"},
                                                   {"volume", "1G"},
                                                   {"age", "0"},
+                                                  {"fill", "1"},
                                                   {"flush", "0"},
                                                   {"point", "0"},
                                                   {"cache", "64M"},

@@ -159,7 +159,7 @@ class Lockstep(_Server):
 
 def engine(programs, directory, pool, cell, seconds):
     """The engine without a protocol."""
-    done = _program(programs / "bench_engine", [
+    done = run_program(programs / "bench_engine", [
         f"--file={pool}", f"--index={directory / 'index'}", f"--op={'write' if cell.write else 'read'}",
         f"--pattern={'random' if cell.random else 'sequential'}", f"--block={cell.block}", f"--depth={cell.depth}",
         f"--seconds={seconds}", f"--volume={VOLUME}", f"--bytes={VOLUME if cell.write else 64 * GIB}"])
@@ -168,14 +168,14 @@ def engine(programs, directory, pool, cell, seconds):
 
 def group_point(programs, directory, pool, members, snapshots):
     """Group snapshots in the engine; the answer is the program's own, see bench/group_point.cc."""
-    return _program(programs / "bench_group_point", [f"--file={pool}", f"--index={directory / 'index'}",
+    return run_program(programs / "bench_group_point", [f"--file={pool}", f"--index={directory / 'index'}",
                                                      f"--members={members}", f"--snapshots={snapshots}"])
 
 
 def smis_group(python, build, directory, snapshots, members):
     """Group snapshots through SMI-S and lockstepd; the answer is that of smis_group.py."""
     script = pathlib.Path(__file__).resolve().parent / "smis_group.py"
-    return _program(python, [str(script), str(build), str(directory), str(snapshots), *map(str, members)])
+    return run_program(python, [str(script), str(build), str(directory), str(snapshots), *map(str, members)])
 
 
 def python_with_pywbem(directory):
@@ -188,7 +188,8 @@ def python_with_pywbem(directory):
     return python
 
 
-def _program(path, arguments):
+def run_program(path, arguments):
+    """Runs one of the benchmark programs; its answer is a line of JSON."""
     done = subprocess.run([str(path), *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Failed(f"{path.name}: {done.stderr.strip()}")
