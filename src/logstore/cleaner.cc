@@ -140,6 +140,7 @@ Task<void> Cleaner::Run() {
     Answer(Full(superblock_));
   }
   running_ = false;
+  if (!waiting_.empty()) Kick();  // they came while this one was ending
   if (stopped_) pool_.seams().loop.Post(std::exchange(stopped_, {}));
 }
 
@@ -148,7 +149,11 @@ Task<void> Cleaner::EndRun() {
   while (copying_ != 0 || checkpointing_ != 0 || !folding_.empty() || !copied_.empty()) {
     const bool usable = !stopping_ && failure_.ok() && pool_.writer().failure().ok();
     if (!usable) {
-      for (const auto& victim : std::exchange(copied_, {})) segments_.EndCleaning(victim->segment);
+      // No fold has seen these copies, and none will: they are as if they had never been made.
+      for (const auto& victim : std::exchange(copied_, {})) {
+        segments_.EndCleaning(victim->segment);
+        writer_.Settled(victim->copies);
+      }
     } else if (!copied_.empty() && checkpointing_ == 0) {
       StartCheckpoint();
     }
