@@ -80,7 +80,8 @@ def draw(node, total, x, depth, out):
             text = html.escape(name[:int(width / 6.2)]) if width > 24 else ""
             out.append((depth, f'<g><title>{label}: {child.samples / total:.1%}</title>'
                                f'<rect x="{x:.1f}" width="{max(width - 0.5, 0.5):.1f}" y="@Y{depth}@" '
-                               f'height="{ROW - 1}" fill="{color(name)}"/><text x="{x + 3:.1f}" y="@T{depth}@">{text}</text></g>'))
+                               f'height="{ROW - 1}" fill="{color(name)}"/>'
+                               f'<text x="{x + 3:.1f}" y="@T{depth}@">{text}</text></g>'))
             draw(child, total, x, depth + 1, out)
         x += width
 
