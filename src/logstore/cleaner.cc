@@ -17,11 +17,18 @@
 namespace lockstep::logstore {
 namespace {
 
-constexpr uint64_t kBytesPerCheckpoint = 64 << 20;
+constexpr uint64_t kBytesPerCheckpoint = 32 << 20;
 constexpr uint32_t kLeastRoom = 5;            // blocks at the end of a segment that are still worth a batch
 constexpr uint32_t kMostIdleRounds = 128;     // without a gain, while nothing is written
 constexpr uint64_t kUnreadable = UINT64_MAX;  // as MovedBlock::to
 constexpr auto kPause = std::chrono::milliseconds(2);
+// Victims in hand at once when writes wait, as far as their images take no more memory than this.
+constexpr uint32_t kMostVictims = 2;
+constexpr uint64_t kMostImageBytes = 128 << 20;
+
+uint32_t MostVictims(const Superblock& superblock) {
+  return static_cast<uint32_t>(std::clamp<uint64_t>(kMostImageBytes / superblock.segment_size, 1, kMostVictims));
+}
 
 Status Full(const Superblock& superblock) {
   return NoSpace(
@@ -56,14 +63,17 @@ Cleaner::Cleaner(LogPool& pool, io::Disk& disk, const Superblock& superblock, Se
       segments_(segments),
       marks_(SpaceMarks::For(superblock.segment_size, segments.usable())),
       least_gain_(std::max<uint32_t>(12, superblock.segment_blocks() / 32)),
-      writer_(disk, superblock, segments) {}
+      writer_(pool.seams().loop, disk, superblock, segments) {}
 
 Cleaner::~Cleaner() {
   LS_ASSERT(!running_ && waiting_.empty() && drain_waiting_.empty());
 }
 
+uint32_t Cleaner::Emptied() const {
+  return static_cast<uint32_t>(segments_.empty_waiting() + copied_.size() + folding_.size());
+}
 uint32_t Cleaner::SoonFree() const {
-  return segments_.free_count() + static_cast<uint32_t>(segments_.empty_waiting() + segments_.dying());
+  return segments_.free_count() + Emptied() + static_cast<uint32_t>(segments_.dying());
 }
 bool Cleaner::Short() const {
   return segments_.free_count() < marks_.start_below || !waiting_.empty() || !drain_waiting_.empty();
@@ -79,6 +89,8 @@ bool Cleaner::CanHelp() const {
 }
 
 void Cleaner::Kick() {
+  // A run that takes its time hears that there is none left.
+  if (running_ && !hurried_ && Urgent()) return Changed();
   if (running_ || stopping_ || !Short()) return;
   // Where all was alive, something worth while has to die before it is worth looking again; unless somebody waits.
   const SequenceNumber since = pool_.writer().last() - hopeless_at_;
@@ -128,14 +140,11 @@ Task<void> Cleaner::Stop() {
 }
 
 Task<void> Cleaner::Run() {
-  for (Image& image : images_) {
-    image.memory.reset(
-        static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, superblock_.segment_size)));
-    LS_ASSERT(image.memory);
-  }
   bool go_on = true;
   uint32_t idle_rounds = 0, best = 0;
+  const uint32_t most_idle = std::max(kMostIdleRounds, 4 * marks_.per_checkpoint);
   SequenceNumber last = 0;
+  failure_ = {};
   while (go_on && !stopping_ && (Short() || segments_.free_count() < marks_.stop_at)) {
     const uint32_t before = SoonFree(), draining = segments_.draining_left();
     const Result<bool> useful = co_await Round();
@@ -147,7 +156,7 @@ Task<void> Cleaner::Run() {
       idle_rounds = 0;
     }
     if (segments_.draining_left() < draining) idle_rounds = 0;
-    go_on = useful.ok() && *useful && ++idle_rounds <= kMostIdleRounds;
+    go_on = useful.ok() && *useful && ++idle_rounds <= most_idle;
     // Before writes are refused, a follower that holds back what could be freed has to let go.
     if (!go_on && useful.ok() && (Urgent() || !drain_waiting_.empty()) && pool_.changes().GiveUpSlowest(least_gain_)) {
       idle_rounds = 0;
@@ -158,110 +167,229 @@ Task<void> Cleaner::Run() {
       AnswerDrain(go_on ? Status() : useful.ok() ? CannotDrain(segments_) : useful.status());
     if (go_on && !Urgent()) co_await pool_.seams().loop.Sleep(kPause);
   }
+  co_await EndRun();
   hopeless_at_ = 0;
   if (!go_on) {
     hopeless_at_ = pool_.writer().last();
     Answer(Full(superblock_));
   }
-  for (Image& image : images_) {
-    if (image.reading) co_await SuspendWith([&image](auto resume) { image.read = std::move(resume); });
-    image = {};
-  }
   running_ = false;
-  // Whoever began to wait while the last reads came to their end has been answered by nobody.
+  // They came while this one was ending.
   if ((!waiting_.empty() || !drain_waiting_.empty()) && !LS_PLANTED(13)) Kick();
   if (stopped_) pool_.seams().loop.Post(std::exchange(stopped_, {}));
 }
 
+Task<void> Cleaner::EndRun() {
+  // A checkpoint of the pool's own may have some copies in its fold.
+  while (copying_ != 0 || checkpointing_ != 0 || !folding_.empty() || !copied_.empty()) {
+    const bool usable = !stopping_ && failure_.ok() && pool_.writer().failure().ok();
+    if (!usable) {
+      // No fold has seen these copies, and none will: they are as if they had never been made.
+      for (const auto& victim : std::exchange(copied_, {})) {
+        segments_.EndCleaning(victim->segment);
+        writer_.Settled(victim->copies);
+      }
+    } else if (!copied_.empty() && checkpointing_ == 0) {
+      StartCheckpoint();
+    }
+    if (copying_ == 0 && checkpointing_ == 0 && folding_.empty()) continue;
+    co_await Event();
+  }
+  memory_.clear();
+}
+
+Task<void> Cleaner::Event() {
+  if (!event_) co_await SuspendWith([this](auto resume) { changed_ = std::move(resume); });
+  event_ = false;
+}
+
+void Cleaner::Changed() {
+  event_ = true;
+  if (changed_) pool_.seams().loop.Post(std::exchange(changed_, {}));
+}
+
 Task<Result<bool>> Cleaner::Round() {
-  if (segments_.is_draining(writer_.segment())) writer_.CloseSegment();
-  // What has been emptied, or has died by itself, comes back with a checkpoint.
-  if (segments_.empty_waiting() >= marks_.per_checkpoint || pool_.AnythingToSweep()) {
-    LS_CO_ASSIGN_OR_RETURN(const bool freed, co_await Checkpoint());
-    if (freed) co_return true;
+  bool last_hope = false;
+  if (segments_.is_draining(writer_.segment())) writer_.Leave();
+  while (true) {
+    if (CheckpointIsDue()) StartCheckpoint();
+    StartVictims();
+    // Nothing can be moved as it is: what a fold makes known as dead, and what it frees, is the last hope.
+    if (copying_ == 0 && checkpointing_ == 0) {
+      last_hope = true;
+      StartCheckpoint();
+    }
+    co_await Event();
+    LS_CO_RETURN_IF_ERROR(failure_);
+    if (std::exchange(progress_, false) || stopping_) co_return true;
+    if (last_hope && copying_ == 0 && checkpointing_ == 0) co_return false;
   }
-  uint32_t victim = PickDraining();
-  if (victim == kNoSegment) victim = segments_.PickVictim(pool_.folded(), least_gain_, Urgent());
-  if (victim != kNoSegment && MakeRoom()) {
-    const uint32_t before = segments_.live(victim);
-    LS_CO_RETURN_IF_ERROR(co_await Clean(victim));
-    if (segments_.live(victim) < before) co_return true;
-  }
-  // Nothing can be moved as it is: what a fold makes known as dead, and what it frees, is the last hope.
-  co_return co_await Checkpoint();
+}
+
+bool Cleaner::CheckpointIsDue() const {
+  // What has been emptied, or has died by itself, comes back with a checkpoint: at once when little else is free. While
+  // one is being made durable, the fold of the next may begin.
+  const bool pressing = segments_.free_count() <= marks_.cleaner_reserve + marks_.structure_reserve + 1;
+  if (checkpointing_ == 0)
+    return Emptied() >= held_ + (pressing ? 1 : marks_.per_checkpoint) || pool_.AnythingToSweep();
+  return checkpointing_ == 1 && folding_.empty() && copied_.size() >= marks_.per_checkpoint;
+}
+
+void Cleaner::StartCheckpoint() {
+  ++checkpointing_;
+  Spawn(RunCheckpoint());
+}
+
+Task<void> Cleaner::RunCheckpoint() {
+  const Result<bool> useful = co_await Checkpoint();
+  if (!useful.ok()) failure_ = useful.status();
+  if (useful.ok() && *useful) progress_ = true;
+  --checkpointing_;
+  Changed();
 }
 
 Task<Result<bool>> Cleaner::Checkpoint() {
-  const uint32_t before = segments_.free_count(), draining = segments_.draining_left();
-  const uint64_t dead_before = segments_.dead_blocks();
+  const uint64_t freed_before = segments_.freed(), dead_before = segments_.dead_blocks();
   LS_CO_RETURN_IF_ERROR(co_await pool_.FoldNow(true));
-  if (segments_.dying() != 0 && segments_.free_count() == before && segments_.draining_left() == draining) {
+  if (segments_.dying() != 0 && segments_.freed() == freed_before) {
     // Reads that began before are still under way; they end.
     co_await pool_.reads().WhenNoneBefore(segments_.oldest_dying());
     LS_CO_RETURN_IF_ERROR(co_await pool_.FreeDying());
   }
-  co_return segments_.free_count() > before || segments_.dead_blocks() > dead_before ||
-      segments_.draining_left() < draining;
+  const bool freed = segments_.freed() > freed_before;
+  held_ = freed ? 0 : static_cast<uint32_t>(segments_.empty_waiting());
+  co_return freed || segments_.dead_blocks() > dead_before;
+}
+
+bool Cleaner::HasRoomFor(uint32_t live) const {
+  const uint64_t free = segments_.free_count(), promised = pool_.writer().promised_segments();
+  const uint64_t room = writer_.room() + (free > promised ? free - promised : 0) * superblock_.segment_blocks();
+  const uint64_t wanted = copying_live_ + live;
+  return room >= wanted + wanted / 16 + kLeastRoom * (copying_ + 1);
+}
+
+void Cleaner::StartVictims() {
+  hurried_ = Urgent();
+  const uint32_t most = hurried_ ? MostVictims(superblock_) : 1;
+  while (copying_ < most && !stopping_) {
+    uint32_t segment = PickDraining();
+    if (segment == kNoSegment) segment = segments_.PickVictim(pool_.folded(), least_gain_, hurried_);
+    if (segment == kNoSegment) return;
+    // One alone goes as far as the room does.
+    const uint32_t live = segments_.live(segment);
+    if (copying_ == 0 ? !MakeRoom() : !HasRoomFor(live)) return;
+    auto victim = std::make_unique<Victim>();
+    victim->segment = segment;
+    victim->live = live;
+    segments_.BeginCleaning(segment);
+    ++copying_;
+    copying_live_ += live;
+    Spawn(Empty(std::move(victim)));
+  }
+}
+
+Cleaner::Memory Cleaner::TakeMemory() {
+  if (!memory_.empty()) {
+    Memory memory = std::move(memory_.back());
+    memory_.pop_back();
+    return memory;
+  }
+  Memory memory(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, superblock_.segment_size)),
+                std::free);
+  LS_ASSERT(memory);
+  return memory;
+}
+
+Task<void> Cleaner::Empty(std::unique_ptr<Victim> victim) {
+  Memory memory = TakeMemory();
+  const Status cleaned = co_await Clean(*victim, {memory.get(), superblock_.segment_size});
+  memory_.push_back(std::move(memory));
+  --copying_;
+  copying_live_ -= victim->live;
+  if (!cleaned.ok()) failure_ = cleaned;
+  if (victim->copies.empty()) {
+    segments_.EndCleaning(victim->segment);
+    LeaveIfStuck(*victim);
+  } else {
+    progress_ = true;
+    copied_.push_back(std::move(victim));
+  }
+  Changed();
+}
+
+Task<Status> Cleaner::Clean(Victim& victim, std::span<std::byte> image) {
+  // One request at a time leaves the disk to the volumes' I/O; when they wait for us, that is no kindness.
+  const bool unreadable = co_await ReadSegment(disk_, superblock_, victim.segment, image, Urgent() ? 2 : 1);
+  if (unreadable)
+    pool_.seams().log.Error("pool {}: parts of segment {} cannot be read", superblock_.pool.ToString(), victim.segment);
+  const auto survey = surveys_.insert(pool_.folded());
+  Result<std::vector<MovedBlock>> surveyed = co_await Survey(victim.segment, image);
+  std::vector<MovedBlock> blocks;
+  if (surveyed.ok()) blocks = std::move(*surveyed);
+  const Status copied = co_await Copy(blocks, image);
+  surveys_.erase(survey);
+  LS_CO_RETURN_IF_ERROR(surveyed.status());
+  for (const MovedBlock& b : blocks) {
+    if (b.to != 0 && b.to != kUnreadable)
+      victim.copies.push_back(b);
+    else
+      (b.to == kUnreadable ? victim.unreadable : victim.left) = true;
+  }
+  co_return copied;
+}
+
+void Cleaner::LeaveIfStuck(const Victim& victim) {
+  if (victim.left || segments_.live(victim.segment) == 0) return;
+  if (victim.unreadable)
+    pool_.seams().log.Error("pool {}: segment {} holds blocks that cannot be read; it is left as it is",
+                            superblock_.pool.ToString(), victim.segment);
+  segments_.SetAside(victim.segment);
+}
+
+std::vector<MovedBlock> Cleaner::TakeMoves() {
+  LS_ASSERT(folding_.empty());
+  folding_ = std::exchange(copied_, {});
+  std::vector<MovedBlock> moves;
+  for (const auto& victim : folding_) moves.insert(moves.end(), victim->copies.begin(), victim->copies.end());
+  return moves;
+}
+
+void Cleaner::MovesFolded(bool ok) {
+  if (folding_.empty()) return;
+  for (const auto& victim : std::exchange(folding_, {})) {
+    segments_.EndCleaning(victim->segment);
+    if (!ok) continue;
+    moved_blocks_ += victim->copies.size();
+    writer_.Settled(victim->copies);
+    LeaveIfStuck(*victim);
+  }
+  Changed();
 }
 
 bool Cleaner::MakeRoom() {
   if (writer_.room() >= kLeastRoom) return true;
   if (segments_.free_count() <= pool_.writer().promised_segments()) return false;
-  return writer_.NextSegment({pool_.seams().random.Next64(), surveyed_, pool_.fold_number()});
+  const SequenceNumber surveyed = surveys_.empty() ? pool_.folded() : *surveys_.begin();
+  return writer_.NextSegment({pool_.seams().random.Next64(), surveyed, pool_.fold_number()});
 }
 
 Task<Result<std::vector<MovedBlock>>> Cleaner::Survey(uint32_t segment, std::span<const std::byte> image) {
   std::vector<MovedBlock> blocks;
+  const std::vector<uint64_t> bits = segments_.live_bits(segment);
   const NewestRetained history = pool_.structure().NewestRetainedOfLayers();
-  surveyed_ = pool_.folded();
+  const uint64_t first = superblock_.first_block(segment);
   Status kept;
   auto survey = [&] {
     blocks = BlocksOf(ParseSegment(superblock_, segment, image));
-    kept = KeepLive(pool_.map().index(), history, blocks);
+    kept = bits.empty() ? KeepLive(pool_.map().index(), history, blocks)
+                        : KeepMarked(pool_.map().index(), history, bits, first, blocks);
     std::sort(blocks.begin(), blocks.end(), [](const MovedBlock& a, const MovedBlock& b) { return a.from < b.from; });
     for (MovedBlock& b : blocks)
-      if (Crc32c(image.subspan((b.from - superblock_.first_block(segment)) * kBlockSize, kBlockSize)) != b.crc)
-        b.to = kUnreadable;
+      if (Crc32c(image.subspan((b.from - first) * kBlockSize, kBlockSize)) != b.crc) b.to = kUnreadable;
   };
   co_await pool_.seams().executor.Call(pool_.seams().loop, survey);
   LS_CO_RETURN_IF_ERROR(kept);
   co_return blocks;
-}
-
-Task<void> Cleaner::Read(Image& image, uint32_t segment) {
-  image.segment = segment;
-  image.uses = segments_.uses(segment);
-  image.reading = true;
-  // One request at a time leaves the disk to the volumes' I/O; when they wait for us, that is no kindness.
-  image.unreadable = co_await ReadSegment(disk_, superblock_, segment, {image.memory.get(), superblock_.segment_size},
-                                          Urgent() ? 8 : 1);
-  image.reading = false;
-  if (image.read) pool_.seams().loop.Post(std::exchange(image.read, {}));
-}
-
-Task<void> Cleaner::ReadAhead(uint32_t victim) {
-  co_await Read(images_[1], victim);
-}
-
-Task<void> Cleaner::Load(uint32_t victim) {
-  Image& ahead = images_[1];
-  if (ahead.reading) co_await SuspendWith([&ahead](auto resume) { ahead.read = std::move(resume); });
-  std::swap(images_[0], images_[1]);
-  const Image& image = images_[0];
-  if (image.segment != victim || image.uses != segments_.uses(victim)) co_await Read(images_[0], victim);
-}
-
-Task<Status> Cleaner::Clean(uint32_t victim) {
-  co_await Load(victim);
-  const std::span<const std::byte> image(images_[0].memory.get(), superblock_.segment_size);
-  LS_CO_ASSIGN_OR_RETURN(std::vector<MovedBlock> blocks, co_await Survey(victim, image));
-  // While this one is written, the disk reads the one that will probably be next.
-  const uint32_t next = segments_.PickVictim(pool_.folded(), least_gain_, true, victim);
-  if (Urgent() && next != kNoSegment) Spawn(ReadAhead(next));
-  LS_CO_RETURN_IF_ERROR(co_await Copy(blocks, image));
-  if (images_[0].unreadable)
-    pool_.seams().log.Error("pool {}: parts of segment {} cannot be read", superblock_.pool.ToString(), victim);
-  co_return co_await Settle(victim, blocks);
 }
 
 Task<Status> Cleaner::Copy(std::span<MovedBlock> blocks, std::span<const std::byte> image) {
@@ -286,28 +414,6 @@ Task<Status> Cleaner::Copy(std::span<MovedBlock> blocks, std::span<const std::by
     LS_CO_RETURN_IF_ERROR(co_await writer_.Write(batch, data));
     for (size_t i = 0; i < batch.size(); ++i) blocks[index[i]].to = batch[i].to;
   }
-  co_return Status();
-}
-
-Task<Status> Cleaner::Settle(uint32_t victim, const std::vector<MovedBlock>& blocks) {
-  std::vector<MovedBlock> copied;
-  bool unreadable = false, left = false;
-  for (const MovedBlock& b : blocks) {
-    if (b.to != 0 && b.to != kUnreadable)
-      copied.push_back(b);
-    else
-      (b.to == kUnreadable ? unreadable : left) = true;
-  }
-  if (!copied.empty()) {
-    LS_CO_RETURN_IF_ERROR(co_await pool_.Relocate(copied));
-    moved_blocks_ += copied.size();
-  }
-  writer_.Settled();
-  if (left || segments_.live(victim) == 0) co_return Status();
-  if (unreadable)
-    pool_.seams().log.Error("pool {}: segment {} holds blocks that cannot be read; it is left as it is",
-                            superblock_.pool.ToString(), victim);
-  segments_.SetAside(victim);
   co_return Status();
 }
 

@@ -6,9 +6,10 @@
 // written over. A crash at any moment leaves an index that speaks of the one or of the other.
 #pragma once
 
-#include <cstdlib>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -21,7 +22,7 @@ class LogPool;
 
 // Numbers of segments at which something changes, from a pool's geometry.
 struct SpaceMarks {
-  uint32_t per_checkpoint = 1;     // emptied before a checkpoint is worth its cost: about 64 MiB
+  uint32_t per_checkpoint = 1;     // emptied before a checkpoint is worth its cost: about 32 MiB
   uint32_t cleaner_reserve = 2;    // free ones that only the cleaner takes: room for what it moves between checkpoints
   uint32_t structure_reserve = 1;  // besides, those that only transactions and holes take: a full pool can be emptied
   uint32_t throttle_below = 0;     // free or emptied: writes go at the pace at which the cleaner empties segments
@@ -60,41 +61,58 @@ class Cleaner {
   // There are more free segments, so that who waits for space may try again.
   void Added();
 
+  // For a fold, in its turn: the copies that wait to be known to the index; and afterwards, when it is.
+  std::vector<MovedBlock> TakeMoves();
+  void MovesFolded(bool ok);
+
   uint64_t moved_blocks() const { return moved_blocks_; }
   // Blocks that cleaning a segment has to bring back.
   uint32_t least_gain() const { return least_gain_; }
 
  private:
-  // A segment in memory, or on its way there.
-  struct Image {
-    std::unique_ptr<std::byte, void (*)(void*)> memory{nullptr, std::free};
-    uint32_t segment = kNoSegment, uses = 0;
-    bool reading = false, unreadable = false;
-    std::move_only_function<void()> read;  // somebody waits for its end
+  // A segment that is being emptied. Each is read, looked through and copied by a coroutine of its own, so that the
+  // disk and the executor work on several at once.
+  struct Victim {
+    uint32_t segment = kNoSegment;
+    uint32_t live = 0;        // when it was picked
+    bool unreadable = false;  // some of it
+    bool left = false;        // some of it, for want of room
+    std::vector<MovedBlock> copies;
   };
+  using Victims = std::vector<std::unique_ptr<Victim>>;
+  using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
 
   bool Short() const;   // a run should go on
   bool Urgent() const;  // writes wait, or soon will
   uint32_t SoonFree() const;
+  uint32_t Emptied() const;  // segments that wait for a checkpoint, or for a fold and a checkpoint
   Task<void> Run();
-  // One victim, or a checkpoint when enough has been emptied. False: there was nothing that would help.
+  // Until something has been gained. False: there was nothing that would help.
   Task<Result<bool>> Round();
+  Task<void> EndRun();
+  bool CheckpointIsDue() const;
+  void StartCheckpoint();
+  Task<void> RunCheckpoint();
   Task<Result<bool>> Checkpoint();
-  Task<Status> Clean(uint32_t victim);
-  // images_[0] holds the segment when it ends; images_[1] is read ahead for the next one.
-  Task<void> Load(uint32_t victim);
-  Task<void> ReadAhead(uint32_t victim);
-  Task<void> Read(Image& image, uint32_t segment);
-  // The blocks of a segment that live, ascending by place, from its image.
+  void StartVictims();
+  // Whether there is room for what lives in one more victim beside those in hand.
+  bool HasRoomFor(uint32_t live) const;
+  Task<void> Empty(std::unique_ptr<Victim> victim);
+  Task<Status> Clean(Victim& victim, std::span<std::byte> image);
+  // The blocks of a segment that live, ascending by place, from its image; with their deaths, when they are history.
   Task<Result<std::vector<MovedBlock>>> Survey(uint32_t segment, std::span<const std::byte> image);
   // Copies blocks as far as there is room; those copied have `to` set.
   Task<Status> Copy(std::span<MovedBlock> blocks, std::span<const std::byte> image);
-  Task<Status> Settle(uint32_t victim, const std::vector<MovedBlock>& blocks);
+  void LeaveIfStuck(const Victim& victim);
   bool MakeRoom();
+  Memory TakeMemory();
   void Answer(const Status& status);
   void AnswerDrain(const Status& status);
   // A segment of a device that is being emptied, as long as there is more room than others need.
   uint32_t PickDraining() const;
+  // Something has ended since the last one, or does.
+  Task<void> Event();
+  void Changed();
 
   LogPool& pool_;
   io::Disk& disk_;
@@ -103,8 +121,18 @@ class Cleaner {
   SpaceMarks marks_;
   const uint32_t least_gain_;
   MovedWriter writer_;
-  SequenceNumber surveyed_ = 1;  // the map knew of everything before this entry when the last survey began
-  Image images_[2];  // with memory only during a run
+  std::vector<Memory> memory_;  // of segments; spare, and only during a run
+  uint32_t copying_ = 0;        // victims
+  uint64_t copying_live_ = 0;   // their live blocks
+  // Victims being copied were found to live in maps that knew the log up to these entries.
+  std::multiset<SequenceNumber> surveys_;
+  Victims copied_, folding_;    // victims whose copies wait for a fold, and those that are in one
+  uint32_t checkpointing_ = 0;  // checkpoints under way
+  uint32_t held_ = 0;           // empty segments that the last checkpoint could not bring back: somebody needs them
+  bool progress_ = false, event_ = false;
+  bool hurried_ = false;  // it was urgent when victims were last picked
+  Status failure_;
+  std::move_only_function<void()> changed_;  // Round waits
   std::vector<std::move_only_function<void(Status)>> waiting_, drain_waiting_;
   bool running_ = false, stopping_ = false;
   std::move_only_function<void()> stopped_;  // Stop waits for the end of a run

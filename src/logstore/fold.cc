@@ -1,7 +1,6 @@
 #include "logstore/fold.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/planted.h"
 
@@ -15,13 +14,27 @@ class Folder {
   Folder(const Overlay& overlay, const FoldPlan& plan, Index& index) : overlay_(overlay), plan_(plan), index_(index) {}
 
   Result<FoldResult> Run() {
-    LS_ASSIGN_OR_RETURN(const std::vector<ChunkKey> keys, AffectedChunks());
+    LS_ASSIGN_OR_RETURN(const std::vector<ChunkKey> written, WrittenChunks());
+    const std::vector<ChunkKey> keys = WithMoved(written);
     std::vector<ChunkVersions> records;
+    auto next_written = written.begin();
+    auto next_move = plan_.moves.begin();
     for (size_t i = 0; i < keys.size(); i += kGroup) {
       const std::vector<ChunkKey> group(keys.begin() + static_cast<ptrdiff_t>(i),
                                         keys.begin() + static_cast<ptrdiff_t>(std::min(keys.size(), i + kGroup)));
       LS_RETURN_IF_ERROR(index_.LookupAll(group, records));
-      for (size_t j = 0; j < group.size(); ++j) FoldChunk(group[j], records[j]);
+      for (size_t j = 0; j < group.size(); ++j) {
+        const auto first = next_move;
+        while (next_move != plan_.moves.end() && ChunkOf(*next_move) == group[j]) ++next_move;
+        LS_ASSIGN_OR_RETURN(bool changed, MoveInChunk(index_, plan_.superblock, {first, next_move}, records[j], batch_,
+                                                      result_.segments));
+        if (next_written != written.end() && *next_written == group[j]) {
+          FoldChunk(group[j], records[j]);
+          ++next_written;
+          changed = true;
+        }
+        if (changed) batch_.PutChunk(group[j], records[j]);
+      }
     }
     const SweepPlan sweep{plan_.sweep, plan_.layers, overlay_.layers(), plan_.superblock, plan_.sweep_limit};
     LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(sweep, index_, batch_, {result_.segments, result_.used_blocks}));
@@ -30,11 +43,11 @@ class Folder {
                            static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
     for (const HoleRecord& hole : overlay_.holes()) batch_.PutHole(hole);
     for (const uint32_t segment : plan_.freed) batch_.DropSegment(segment);
-    for (const uint32_t segment : plan_.closed) result_.segments[segment];
+    for (const uint32_t segment : plan_.closed) result_.segments.Mention(segment);
     PutSegments(*plan_.segments, result_.segments, batch_);
     LS_RETURN_IF_ERROR(PutMarks());
-    batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number,
-                         plan_.segments->log_start(), plan_.places);
+    batch_.PutCheckpoint(plan_.superblock.pool, plan_.position, plan_.structure, plan_.number, plan_.log_start,
+                         plan_.places);
     LS_RETURN_IF_ERROR(index_.Write(batch_));
     result_.changed = batch_.TakeChanged();
     return std::move(result_);
@@ -49,33 +62,55 @@ class Folder {
     if (needed && first->time < needed->time) batch_.DropMarksBefore(needed->time);
     return {};
   }
+  static ChunkKey ChunkOf(const MovedBlock& b) { return {b.layer, b.block / kChunkBlocks}; }
+  static void SortUnique(std::vector<ChunkKey>& keys) {
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  }
+
+  std::vector<ChunkKey> WithMoved(const std::vector<ChunkKey>& written) const {
+    std::vector<ChunkKey> keys = written;
+    for (const MovedBlock& b : plan_.moves)
+      if (keys.empty() || keys.back() != ChunkOf(b)) keys.push_back(ChunkOf(b));
+    SortUnique(keys);
+    return keys;
+  }
+
   // The overlay's own chunks, and under its hole ranges every chunk that holds something the hole has to hide: of the
-  // layer itself, and of its ancestors, whose blocks would otherwise show through.
-  Result<std::vector<ChunkKey>> AffectedChunks() {
-    std::set<ChunkKey> keys;
+  // layer itself, and of its ancestors, whose blocks would otherwise show through. Ascending.
+  Result<std::vector<ChunkKey>> WrittenChunks() {
     const std::vector<ChunkKey> own = overlay_.Chunks();
+    std::vector<ChunkKey> keys;
+    keys.reserve(own.size());
     for (const ChunkKey& key : own)
-      if (plan_.layers.contains(key.layer)) keys.insert(key);
+      if (plan_.layers.contains(key.layer)) keys.push_back(key);
     for (const auto& [layer, ranges] : overlay_.ranges()) {
       if (!plan_.layers.contains(layer)) continue;
       for (LayerId source = layer; source != kNoLayer; source = plan_.layers.at(source).parent) {
         for (const HoleRange& r : ranges) {
           LS_ASSIGN_OR_RETURN(const auto chunks, index_.Chunks(source, r.first_chunk, r.last_chunk, SIZE_MAX));
-          for (const uint64_t c : chunks) keys.insert({layer, c});
+          for (const uint64_t c : chunks) keys.push_back({layer, c});
           for (const ChunkKey& key : own)
             if (key.layer == source && r.first_chunk <= key.chunk && key.chunk <= r.last_chunk)
-              keys.insert({layer, key.chunk});
+              keys.push_back({layer, key.chunk});
         }
       }
     }
-    return std::vector<ChunkKey>(keys.begin(), keys.end());
+    SortUnique(keys);
+    return keys;
   }
 
   void FoldChunk(const ChunkKey& key, ChunkVersions& record) {
     const Layer& layer = plan_.layers.at(key.layer);
+    const ChunkVersions* const only = overlay_.OnlyVersions(key);
     int64_t used = 0;
     for (uint32_t slot = 0; slot < kChunkBlocks; ++slot) {
-      overlay_.Versions(key, slot, versions_);
+      if (only) {
+        versions_.clear();
+        if ((*only)[slot].exists()) versions_.push_back((*only)[slot]);
+      } else {
+        overlay_.Versions(key, slot, versions_);
+      }
       if (versions_.empty()) continue;
       Version& current = record[slot];
       used -= current.is_data();
@@ -84,19 +119,14 @@ class Folder {
           batch_.PutHistory(key.layer, key.chunk * kChunkBlocks + slot, current, v.birth);
           if (current.is_data() && layer.keeps() && v.birth > layer.keep_from) ++result_.kept[key.layer];
         } else if (current.is_data() && !(LS_PLANTED(9) && !v.is_data())) {
-          --result_.segments[plan_.superblock.segment_of(current.location)].blocks;
+          result_.segments.Died(plan_.superblock, current.location);
         }
         // With no parent below, "nothing" says the same as a hole and takes no space.
         current = v.is_data() || layer.parent != kNoLayer ? v : Version();
-        if (v.is_data()) {
-          LiveChange& change = result_.segments[plan_.superblock.segment_of(v.location)];
-          ++change.blocks;
-          change.youngest = std::max(change.youngest, v.birth);
-        }
+        if (v.is_data()) result_.segments.Born(plan_.superblock, v.location, v.birth);
       }
       used += current.is_data();
     }
-    batch_.PutChunk(key, record);
     if (used != 0) result_.used_blocks[key.layer] += used;
   }
 
@@ -111,7 +141,7 @@ class Folder {
 }  // namespace
 
 void PutSegments(const SegmentTable& segments, const LiveChanges& changes, Index::Batch& batch) {
-  for (const auto& [segment, change] : changes)
+  for (const auto& [segment, change] : changes.counts())
     batch.PutSegment({segment, static_cast<uint32_t>(segments.live(segment) + change.blocks),
                       std::max(segments.youngest(segment), change.youngest), segments.written(segment)});
 }

@@ -9,6 +9,7 @@
 
 #include "logstore/index.h"
 #include "logstore/overlay.h"
+#include "logstore/relocation.h"
 #include "logstore/segment_table.h"
 #include "logstore/sweep.h"
 
@@ -24,12 +25,16 @@ struct FoldPlan {
   size_t sweep_limit = 0;                  // records to forget at most
   const SegmentTable* segments = nullptr;  // live counts as of the last fold
   LogPosition position;                    // behind the last entry of the overlay
+  SequenceNumber log_start = 1;            // SegmentTable::log_start
   std::string structure;                   // empty when it has not changed since the last fold
   std::vector<LogPosition> places;         // Checkpoint::places
   std::vector<uint32_t> closed;            // segments, since the last fold
   std::set<uint32_t> freed;                // the same
   std::vector<TimeMark> marks;             // of entries before `position`
   io::WallTime oldest_history;             // marks that end before it are forgotten
+  // Copies of blocks that the index may still know at their old places, sorted by place: what the overlay does not
+  // replace is found at the new ones. REQUIRES: none together with a sweep.
+  std::vector<MovedBlock> moves;
 };
 
 struct FoldResult {

@@ -12,6 +12,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "base/codec.h"
@@ -177,6 +178,8 @@ struct Index::Rep {
   std::unique_ptr<rocksdb::DB> owned;  // not that of a frozen view
   rocksdb::DB* db = nullptr;
   const rocksdb::Snapshot* snapshot = nullptr;
+  std::mutex changing;  // guards `failure`; a checkpoint and the next fold come from two of the executor's threads
+  Status failure;
 
   ~Rep() {
     if (snapshot) db->ReleaseSnapshot(snapshot);
@@ -186,6 +189,15 @@ struct Index::Rep {
   // What a call has started in the background is over, where that has to happen in the same order every time.
   void Settle() const {
     if (background != nullptr) background->Settle();
+  }
+  // One at a time, and none after one that has failed: RocksDB (7.8) ends the process when its log is used again.
+  template <typename Work>
+  Status Change(const Work& work) {
+    const std::lock_guard lock(changing);
+    if (!failure.ok()) return failure;
+    failure = ToStatus(work());
+    Settle();
+    return failure;
   }
   rocksdb::ReadOptions Reading() const {
     rocksdb::ReadOptions read;
@@ -666,16 +678,11 @@ Status Index::ExpandRanges(Batch& batch) const {
 Status Index::Write(Batch& batch) {
   LS_RETURN_IF_ERROR(ExpandRanges(batch));
   batch.rep_->ranges.clear();
-  rocksdb::WriteOptions options;
-  const auto s = rep_->db->Write(options, &batch.rep_->batch);
-  rep_->Settle();
-  return ToStatus(s);
+  return rep_->Change([&] { return rep_->db->Write(rocksdb::WriteOptions(), &batch.rep_->batch); });
 }
 
 Status Index::Persist() {
-  const auto s = rep_->db->FlushWAL(true);
-  rep_->Settle();
-  return ToStatus(s);
+  return rep_->Change([&] { return rep_->db->FlushWAL(true); });
 }
 
 }  // namespace lockstep::logstore

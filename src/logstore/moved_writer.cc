@@ -1,83 +1,133 @@
 #include "logstore/moved_writer.h"
 
 #include <cstdlib>
+#include <memory>
 
 #include "base/assert.h"
 #include "logstore/disk_io.h"
 
 namespace lockstep::logstore {
+namespace {
 
-MovedWriter::MovedWriter(io::Disk& disk, const Superblock& superblock, SegmentTable& segments)
-    : disk_(disk),
-      superblock_(superblock),
-      segments_(segments),
-      header_memory_(static_cast<std::byte*>(
-          std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{kMaxHeaderBlocks} * kBlockSize))) {
-  LS_ASSERT(header_memory_);
-}
+using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
 
-MovedWriter::~MovedWriter() {
-  std::free(header_memory_);
-}
+// What one write takes to the device, header first.
+struct MovedBatch {
+  BatchHeader header;
+  Memory memory{nullptr, std::free};  // of the encoded header
+  std::vector<io::Buffer> buffers;
+};
 
-void MovedWriter::Settled() {
-  for (const uint32_t segment : std::exchange(full_, {})) segments_.Close(segment, 0);
-}
-
-void MovedWriter::CloseSegment() {
-  if (segment_ != kNoSegment) segments_.Close(std::exchange(segment_, kNoSegment), 0);
-}
-
-bool MovedWriter::NextSegment(const Stamp& stamp) {
-  if (segment_ != kNoSegment) full_.push_back(segment_);
-  segment_ = segments_.Take();
-  if (segment_ != kNoSegment) segments_.SetWritten(segment_, stamp.surveyed);
-  block_ = previous_crc_ = 0;
-  stamp_ = stamp;
-  return segment_ != kNoSegment;
-}
-
-Task<Status> MovedWriter::Write(std::span<MovedBlock> blocks, std::span<const std::byte* const> data) {
-  header_ = {};
-  header_.kind = BatchKind::kMoved;
-  header_.first = stamp_.surveyed;
-  header_.epoch = stamp_.random;
-  header_.durable = stamp_.fold;
-  header_.previous_crc = previous_crc_;
-  header_.next_segment = kNoSegment;
-  buffers_.assign(1, {header_memory_, 0});
+MovedBatch Describe(std::span<const MovedBlock> blocks, std::span<const std::byte* const> data) {
+  MovedBatch batch;
+  batch.header.kind = BatchKind::kMoved;
+  batch.buffers.assign(1, {nullptr, 0});
   for (size_t i = 0; i < blocks.size(); ++i) {
     const MovedBlock& b = blocks[i];
     const bool joins = i != 0 && blocks[i - 1].layer == b.layer && blocks[i - 1].birth == b.birth &&
                        blocks[i - 1].death == b.death && blocks[i - 1].block + 1 == b.block;
     if (joins) {
-      ++header_.entries.back().count;
+      ++batch.header.entries.back().count;
     } else {
-      header_.entries.push_back({EntryType::kWrite, b.layer, b.block, 1, 0});
-      header_.births.push_back(b.birth);
-      header_.deaths.push_back(b.death);
+      batch.header.entries.push_back({EntryType::kWrite, b.layer, b.block, 1, 0});
+      batch.header.births.push_back(b.birth);
+      batch.header.deaths.push_back(b.death);
     }
-    header_.block_crcs.push_back(b.crc);
-    if (buffers_.size() > 1 && buffers_.back().data + buffers_.back().size == data[i])
-      buffers_.back().size += kBlockSize;
+    batch.header.block_crcs.push_back(b.crc);
+    if (batch.buffers.size() > 1 && batch.buffers.back().data + batch.buffers.back().size == data[i])
+      batch.buffers.back().size += kBlockSize;
     else
-      buffers_.push_back({const_cast<std::byte*>(data[i]), kBlockSize});
+      batch.buffers.push_back({const_cast<std::byte*>(data[i]), kBlockSize});
   }
-  LS_ASSERT(!blocks.empty() && blocks.size() <= kMaxBlocks && header_.total_blocks() <= room());
-  buffers_[0].size = size_t{header_.header_blocks()} * kBlockSize;
-  EncodeBatchHeader(superblock_.pool, header_, {header_memory_, buffers_[0].size});
+  const size_t header_bytes = size_t{batch.header.header_blocks()} * kBlockSize;
+  batch.memory.reset(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, header_bytes)));
+  LS_ASSERT(batch.memory);
+  batch.buffers[0] = {batch.memory.get(), header_bytes};
+  return batch;
+}
+
+}  // namespace
+
+MovedWriter::MovedWriter(io::Loop& loop, io::Disk& disk, const Superblock& superblock, SegmentTable& segments)
+    : loop_(loop), disk_(disk), superblock_(superblock), segments_(segments) {}
+
+MovedWriter::~MovedWriter() {
+  LS_ASSERT(begun_ == ended_);
+}
+
+void MovedWriter::Leave() {
+  if (const uint32_t full = std::exchange(segment_, kNoSegment); full != kNoSegment) CloseIfSettled(full);
+}
+
+bool MovedWriter::NextSegment(const Stamp& stamp) {
+  Leave();
+  segment_ = segments_.Take();
+  if (segment_ != kNoSegment) segments_.SetWritten(segment_, stamp.surveyed);
+  block_ = previous_crc_ = 0;
+  stamp_ = stamp;
+  if (broken_ == segment_) broken_ = kNoSegment;  // in an earlier use
+  return segment_ != kNoSegment;
+}
+
+void MovedWriter::CloseIfSettled(uint32_t segment) {
+  if (segment == segment_ || unsettled_[segment] != 0) return;
+  unsettled_.erase(segment);
+  segments_.Close(segment, 0);
+}
+
+void MovedWriter::Settle(uint32_t segment, uint32_t blocks) {
+  LS_ASSERT(unsettled_[segment] >= blocks);
+  unsettled_[segment] -= blocks;
+  CloseIfSettled(segment);
+}
+
+void MovedWriter::Settled(std::span<const MovedBlock> copies) {
+  std::unordered_map<uint32_t, uint32_t> counts;
+  for (const MovedBlock& b : copies) ++counts[superblock_.segment_of(b.to)];
+  for (const auto& [segment, blocks] : counts) Settle(segment, blocks);
+}
+
+Task<void> MovedWriter::Turn(uint64_t turn) {
+  if (ended_ == turn) co_return;
+  co_await SuspendWith([this, turn](auto resume) { waiting_.emplace(turn, std::move(resume)); });
+}
+
+Task<Status> MovedWriter::Write(std::span<MovedBlock> blocks, std::span<const std::byte* const> data) {
+  MovedBatch batch = Describe(blocks, data);
+  BatchHeader& header = batch.header;
+  LS_ASSERT(!blocks.empty() && blocks.size() <= kMaxBlocks && header.total_blocks() <= room());
+  header.first = stamp_.surveyed;
+  header.epoch = stamp_.random;
+  header.durable = stamp_.fold;
+  header.previous_crc = previous_crc_;
+  header.next_segment = kNoSegment;
+  EncodeBatchHeader(superblock_.pool, header, {batch.memory.get(), batch.buffers[0].size});
+
+  const uint64_t turn = begun_++;
+  const uint32_t segment = segment_;
+  const uint64_t begin = superblock_.first_block(segment) + block_;
+  unsettled_[segment] += static_cast<uint32_t>(blocks.size());
+  block_ += header.total_blocks();
+  previous_crc_ = header.crc;
 
   io::DiskRequest request;
   request.op = io::DiskRequest::Op::kWrite;
-  request.offset = (superblock_.first_block(segment_) + block_) * kBlockSize;
-  request.length = uint64_t{header_.total_blocks()} * kBlockSize;
-  request.buffers = buffers_;
-  LS_CO_RETURN_IF_ERROR(co_await Transfer(disk_, request));
-  uint64_t location = superblock_.first_block(segment_) + block_ + header_.header_blocks();
-  for (MovedBlock& b : blocks) b.to = location++;
-  block_ += header_.total_blocks();
-  previous_crc_ = header_.crc;
-  co_return Status();
+  request.offset = begin * kBlockSize;
+  request.length = uint64_t{header.total_blocks()} * kBlockSize;
+  request.buffers = batch.buffers;
+  Status written = co_await Transfer(disk_, request);
+  co_await Turn(turn);
+  // What follows a write that failed is not reached by the chain of headers.
+  if (written.ok() && segment == broken_) written = IoError("a write before this one has failed");
+  if (!written.ok()) {
+    broken_ = segment;
+    Settle(segment, static_cast<uint32_t>(blocks.size()));
+  }
+  uint64_t location = begin + header.header_blocks();
+  for (MovedBlock& b : blocks) b.to = written.ok() ? location++ : 0;
+  ++ended_;
+  if (const auto next = waiting_.extract(ended_); !next.empty()) loop_.Post(std::move(next.mapped()));
+  co_return written;
 }
 
 }  // namespace lockstep::logstore

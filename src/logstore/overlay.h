@@ -47,6 +47,11 @@ class Overlay {
   std::vector<ChunkKey> Chunks() const;
   const std::unordered_map<LayerId, std::vector<HoleRange>>& ranges() const { return ranges_; }
   void Versions(const ChunkKey& key, uint32_t slot, std::vector<Version>& to) const;
+  // The chunk's newest versions when they are all that there is of it: nothing older, no hole range of its layer. Null
+  // when Versions has to be asked.
+  const ChunkVersions* OnlyVersions(const ChunkKey& key) const {
+    return older_.empty() && !ranges_.contains(key.layer) ? chunks_.Find(key) : nullptr;
+  }
 
  private:
   struct BlockKey {

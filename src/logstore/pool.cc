@@ -70,6 +70,7 @@ LogPool::LogPool(std::unique_ptr<DeviceSet> devices, Label label, std::unique_pt
       anchors_(first_device(), *devices_, superblock_),
       structure_turn_(seams.loop),
       fold_turn_(seams.loop),
+      checkpoint_turn_(seams.loop),
       copy_turn_(seams.loop),
       space_watch_(options.warn_used) {}
 
@@ -83,6 +84,7 @@ Task<void> LogPool::Close() {
   co_await cleaner_->Stop();
   // The last fold, if one runs, is over when this has had its turn.
   { const auto turn = co_await fold_turn_.Lock(); }
+  { const auto turn = co_await checkpoint_turn_.Lock(); }
   { const auto turn = co_await structure_turn_.Lock(); }
   co_await SuspendWith([this](auto resume) { writer_.WhenSettled(std::move(resume)); });
   co_await SuspendWith(

@@ -52,7 +52,8 @@ class LogPool final : public block::Pool {
   // Takes the checkpoint, replays the log behind it, and starts the writer. Once. `anchor`: the index is new, and made
   // from this.
   Task<Status> Recover(const Anchor* anchor);
-  // Writes a new table, or what else has changed, to the devices that it names. In the turn of a fold.
+  // Writes a new table, or what else has changed, to the devices that it names. In the turn of a fold and of a
+  // checkpoint: both write labels, and folds are described in anchors by the segments that there are.
   Task<Status> WriteTable(DeviceTable table, bool exported);
   // As of now, and in this version.
   Task<Status> RenewLabels(bool exported);
@@ -116,7 +117,7 @@ class LogPool final : public block::Pool {
   // segments.
   Task<Status> FoldNow(bool persist);
   // Points the index at copies that have been written, and makes them durable first.
-  Task<Status> Relocate(const std::vector<MovedBlock>& blocks);
+  Task<Status> Relocate(std::vector<MovedBlock> blocks);
   // Segments that no read needs any more become free.
   Task<Status> FreeDying();
   // An entry has completed: the map learns of it. Data entries of layers that have died meanwhile are dropped.
@@ -149,15 +150,34 @@ class LogPool final : public block::Pool {
   void MaybeFold();
   Task<void> FoldInBackground();
   FoldPlan PlanFold();
-  // Fold and checkpoint on the executor, once frozen.
-  Task<Status> WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result);
+  // On the executor, once frozen.
+  Task<Status> WriteFold(FoldPlan& plan, FoldResult& result);
+  // What is left to do once a fold is in the index and the next one may begin.
+  struct AfterFold {
+    bool checkpoint = false;
+    uint64_t number = 0;               // of the fold
+    LogPosition position;              // everything before it is folded
+    std::set<uint32_t> empty;          // SegmentTable::empty
+    std::unique_ptr<Overlay> overlay;  // to be destroyed, which takes time
+    bool wants_anchor = false;         // what could be freed needs a new one
+    bool anchor_due = false;           // LogPool::anchor_due_ when it was described
+    Result<Anchor> anchor = NoSpace("the pool goes back to a version that wrote too little for it");
+  };
+  Task<Status> FoldInTurn(bool persist, AfterFold& after);
+  // Makes the index durable, and frees what it no longer knows of.
+  Task<Status> MakeDurable(AfterFold after);
+  Status MapFailed(const Status& why);
+  Task<Status> FreeDyingInTurn();
+  // REQUIRES: the copies are durable.
+  Task<Status> RelocateInTurn(std::vector<MovedBlock> blocks);
   Task<Status> MarkReused();
-  // In the turn of a fold that has become durable: a new anchor, when segments that could be freed need one, or one
-  // that is kept on a device that leaves. Answers from where on the log has to stay.
-  Task<AnchorLimit> RenewAnchor(const FoldPlan& plan);
+  // In the turn of a fold that is in the index: describes a new anchor, when segments that could be freed need one, or
+  // one that is kept on a device that leaves.
+  Task<void> DescribeAnchor(const FoldPlan& plan, AfterFold& after);
+  // When that fold is durable, in the turn of a checkpoint. Answers from where on the log has to stay.
+  Task<AnchorLimit> RenewAnchor(const AfterFold& after);
   AnchorLimit LimitOfAnchor() const;
   bool NeedsAnchor(const FoldPlan& plan) const;
-  Task<Status> WriteAnchor(const FoldPlan& plan, SequenceNumber written, std::vector<SegmentUse> used);
   // On an executor: the structure and the holes as of the last fold; forgets holes that nobody can need any more.
   Status DescribeFold(Anchor& anchor);
   // What there is to sweep is swept, after a moment, whether anything is written or not.
@@ -215,6 +235,7 @@ class LogPool final : public block::Pool {
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
   io::AsyncMutex fold_turn_;                // folds and moves, one at a time
+  io::AsyncMutex checkpoint_turn_;          // making the index durable, and freeing segments for it
   io::AsyncMutex copy_turn_;                // CopyUp, one at a time
   uint64_t drop_generation_ = 0;            // reads that began before it may still need layers that have died
   uint64_t structure_folded_ = UINT64_MAX;  // Structure::version() in the index

@@ -89,14 +89,14 @@ Task<Status> LogPool::WriteTable(DeviceTable table, bool exported) {
 }
 
 Task<Status> LogPool::RenewLabels(bool exported) {
-  const auto turn = co_await fold_turn_.Lock();
+  const auto turn = co_await fold_turn_.Lock(), checkpoint_turn = co_await checkpoint_turn_.Lock();
   DeviceTable table = table_;
   ++table.generation;
   co_return co_await WriteTable(std::move(table), exported);
 }
 
 Task<Result<DeviceId>> LogPool::AddDevice(std::unique_ptr<io::Disk> disk, std::string path) {
-  const auto turn = co_await fold_turn_.Lock();
+  const auto turn = co_await fold_turn_.Lock(), checkpoint_turn = co_await checkpoint_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChangeDevices());
   const Result<Label> present = co_await ReadLabel(*disk);
   if (const Status free = CheckFree(present, superblock_.pool, table_); !free.ok()) co_return free.WithContext(path);
@@ -127,7 +127,7 @@ Task<Result<DeviceId>> LogPool::AddDevice(std::unique_ptr<io::Disk> disk, std::s
 }
 
 Task<Result<uint64_t>> LogPool::Grow() {
-  const auto turn = co_await fold_turn_.Lock();
+  const auto turn = co_await fold_turn_.Lock(), checkpoint_turn = co_await checkpoint_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChangeDevices());
   DeviceTable table = table_;
   ++table.generation;
@@ -198,7 +198,7 @@ Task<Status> LogPool::RemoveDevice(DeviceId device, block::DrainOptions options)
 }
 
 Task<Status> LogPool::StartDraining(DeviceId id) {
-  const auto turn = co_await fold_turn_.Lock();
+  const auto turn = co_await fold_turn_.Lock(), checkpoint_turn = co_await checkpoint_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChangeDevices());
   const DeviceRecord* found = table_.Find(id);
   if (!found) co_return NoDevice(id);
@@ -245,7 +245,7 @@ Task<Status> LogPool::Drain(block::DrainOptions options, bool* paused) {
 }
 
 Task<Status> LogPool::StopDraining(DeviceId id) {
-  const auto turn = co_await fold_turn_.Lock();
+  const auto turn = co_await fold_turn_.Lock(), checkpoint_turn = co_await checkpoint_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChangeDevices());
   DeviceTable table = table_;
   ++table.generation;
@@ -270,7 +270,7 @@ Task<Status> LogPool::ForgetInAnchor() {
 Task<Status> LogPool::FinishRemoval(DeviceId id) {
   Label was = LabelFor(id);
   {
-    const auto turn = co_await fold_turn_.Lock();
+    const auto turn = co_await fold_turn_.Lock(), checkpoint_turn = co_await checkpoint_turn_.Lock();
     LS_CO_RETURN_IF_ERROR(MayChangeDevices());
     was = LabelFor(id);
     DeviceTable table = table_;
@@ -322,7 +322,7 @@ std::vector<block::DeviceInfo> LogPool::Devices() const {
 Task<Status> LogPool::Export(std::string note) {
   if (draining_now_) co_return InUse("a device of the pool is being removed; let that end, or cancel it");
   LS_CO_RETURN_IF_ERROR(co_await FoldNow(true));
-  const auto turn = co_await fold_turn_.Lock();
+  const auto turn = co_await fold_turn_.Lock(), checkpoint_turn = co_await checkpoint_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChangeDevices());
   LS_CO_RETURN_IF_ERROR(co_await WriteNote(first_device(), anchors_.spare_area(), std::move(note)));
   DeviceTable table = table_;

@@ -1,5 +1,5 @@
 // How the pool moves its overlay into the index while writes go on.
-#include <algorithm>
+#include <utility>
 
 #include "base/planted.h"
 #include "logstore/label_io.h"
@@ -37,6 +37,7 @@ FoldPlan LogPool::PlanFold() {
   plan.segments = &segments_;
   plan.sweep_limit = options_.sweep_records;
   plan.position = replaying_ ? replay_position_ : writer_.completed_position();
+  plan.log_start = segments_.log_start();
   plan.places = changes_.Places();
   plan.closed = segments_.TakeClosed();
   plan.freed = segments_.TakeFreed();
@@ -58,165 +59,116 @@ FoldPlan LogPool::PlanFold() {
   return plan;
 }
 
-Task<Status> LogPool::WriteFold(const FoldPlan& plan, bool checkpoint, FoldResult& result) {
+Task<Status> LogPool::WriteFold(FoldPlan& plan, FoldResult& result) {
   // The index may become durable at any time from here on, so what it speaks of must be durable first.
   if (!LS_PLANTED(5)) LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+  // A sweep sees the index as it was before the fold, so what it forgets must not move in the same one.
+  if (!plan.sweep.empty() && !plan.moves.empty())
+    LS_CO_RETURN_IF_ERROR(co_await RelocateInTurn(std::exchange(plan.moves, {})));
   Status status;
   auto work = [&] {
+    SortByPlace(plan.moves);
     Result<FoldResult> folded = Fold(map_.frozen(), plan, map_.index());
     status = folded.status();
-    if (!folded.ok()) return;
-    result = std::move(*folded);
-    if (checkpoint && !LS_PLANTED(2)) status = map_.index().Persist();
+    if (folded.ok()) result = std::move(*folded);
   };
   co_await seams_.executor.Call(seams_.loop, work);
   co_return status;
 }
 
-Task<Status> LogPool::FoldNow(bool persist) {
+Task<Status> LogPool::FoldInTurn(bool persist, AfterFold& after) {
   const auto fold_turn = co_await fold_turn_.Lock();
   LS_CO_RETURN_IF_ERROR(map_failure_);
   auto structure_turn = co_await structure_turn_.Lock();
   // Not in the middle of a batch's completions: the checkpoint stands behind whole batches.
   co_await SuspendWith([this](auto resume) { seams_.loop.Post(std::move(resume)); });
-  const FoldPlan plan = PlanFold();
+  FoldPlan plan = PlanFold();
+  plan.moves = cleaner_->TakeMoves();
   const uint64_t version = structure_.version(), transactions = structure_.transactions();
   const uint64_t blocks = blocks_since_checkpoint_, unfolded = unfolded_blocks_;
   map_.Freeze();
   structure_turn.Release();
 
-  const bool checkpoint = persist || blocks * kBlockSize >= options_.checkpoint_bytes;
   FoldResult result;
-  if (const Status status = co_await WriteFold(plan, checkpoint, result); !status.ok()) {
-    // What is frozen stays readable, but nothing more fits behind it.
-    map_failure_ =
-        status.WithContext("the map cannot be written, the pool accepts no more writes until it is reopened");
-    writer_.Fail(map_failure_);
-    co_return map_failure_;
-  }
+  const Status folded = co_await WriteFold(plan, result);
+  if (!folded.ok()) co_return MapFailed(folded);
   for (const auto& [layer, delta] : result.used_blocks) structure_.AddUsedBlocks(layer, delta);
   segments_.AddLive(result.segments);
+  cleaner_->MovesFolded(true);
   unfolded_blocks_ -= unfolded;
   WarnOfSpace();
   structure_folded_ = version;
   structure_.Swept(plan.sweep, result.unfinished);
   transactions_folded_ = transactions;
   history_.Folded(plan.position.next, result);
-  std::unique_ptr<Overlay> folded = map_.Thaw();
+  after.overlay = map_.Thaw();
   map_.Forget(result.changed);
   writer_.Resume();
   folded_ = plan.position.next;
   fold_number_ = plan.number;
-  auto drop = [&folded] { folded.reset(); };
-  co_await seams_.executor.Call(seams_.loop, drop);
-  if (!checkpoint) co_return Status();
+  after.number = plan.number;
+  after.position = plan.position;
+  after.checkpoint = persist || blocks * kBlockSize >= options_.checkpoint_bytes;
+  if (!after.checkpoint) co_return Status();
   blocks_since_checkpoint_ -= blocks;
-  checkpoint_number_ = plan.number;
-  const AnchorLimit anchored = co_await RenewAnchor(plan);
-  segments_.Checkpointed(plan.position, anchored, reads_->NewGeneration());
+  after.empty = segments_.empty();
+  co_await DescribeAnchor(plan, after);
+  co_return Status();
+}
+
+Status LogPool::MapFailed(const Status& why) {
+  // What is frozen stays readable, but nothing more fits behind it.
+  if (map_failure_.ok())
+    map_failure_ = why.WithContext("the map cannot be written, the pool accepts no more writes until it is reopened");
+  writer_.Fail(map_failure_);
+  cleaner_->MovesFolded(false);
+  return map_failure_;
+}
+
+Task<Status> LogPool::FoldNow(bool persist) {
+  AfterFold after;
+  LS_CO_RETURN_IF_ERROR(co_await FoldInTurn(persist, after));
+  if (after.checkpoint) co_return co_await MakeDurable(std::move(after));
+  auto drop = [&after] { after.overlay.reset(); };
+  co_await seams_.executor.Call(seams_.loop, drop);
+  co_return Status();
+}
+
+Task<Status> LogPool::MakeDurable(AfterFold after) {
+  // The next fold may run meanwhile. What it makes durable with us is a state as good, and its segments are not ours.
+  const auto turn = co_await checkpoint_turn_.Lock();
+  LS_CO_RETURN_IF_ERROR(map_failure_);
+  Status status;
+  auto persist = [&] {
+    after.overlay.reset();
+    if (!LS_PLANTED(2)) status = map_.index().Persist();
+  };
+  co_await seams_.executor.Call(seams_.loop, persist);
+  if (!status.ok()) co_return MapFailed(status);
+  checkpoint_number_ = after.number;
+  const AnchorLimit anchored = co_await RenewAnchor(after);
+  segments_.Checkpointed(after.empty, after.position, anchored, reads_->NewGeneration());
   changes_.Forget(segments_.log_start());
   structure_.ForgetOwnersBefore(segments_.log_start());
-  co_return co_await FreeDying();
+  co_return co_await FreeDyingInTurn();
 }
 
-AnchorLimit LogPool::LimitOfAnchor() const {
-  if (!anchors_.newest()) return {};
-  return {anchors_.newest()->position, anchors_.newest()->segment, anchors_.newest()->number};
-}
-
-bool LogPool::NeedsAnchor(const FoldPlan& plan) const {
-  if (!anchors_.newest()) return segments_.empty_waiting() != 0;
-  const std::vector<uint32_t>& kept = anchors_.newest()->segments;
-  return anchor_due_ || segments_.AnyNeedsAnchor(plan.position, LimitOfAnchor()) ||
-         std::any_of(kept.begin(), kept.end(), [this](uint32_t segment) { return segments_.is_draining(segment); });
-}
-
-Task<AnchorLimit> LogPool::RenewAnchor(const FoldPlan& plan) {
-  // The note of an exported pool lies where the next one would; and where it belongs is not known after a failure.
-  if (replaying_ || exported_ || !table_failure_.ok() || !NeedsAnchor(plan)) co_return LimitOfAnchor();
-  // Where nobody has noted when a segment was written, it was in use already when the anchor of before was made.
-  const SequenceNumber floor = anchors_.newest() ? anchors_.newest()->written : holes_from_ == 1 ? 1 : 0;
-  std::vector<SegmentUse> used = segments_.InUse(writer_.announced());
-  SequenceNumber written = plan.position.next;
-  for (const SegmentUse& s : used) written = std::min(written, std::max(floor, s.written));
-  Status anchored = Status(Code::kNoSpace, "the pool goes back to a version that wrote too little for it");
-  if (holes_from_ <= written) anchored = co_await WriteAnchor(plan, written, std::move(used));
-  if (anchored.code() == Code::kNoSpace) {
-    // Better a pool that can be written than one whose index can be rebuilt.
-    if (anchors_.newest())
-      seams_.log.Warn("pool {}: from now on its index cannot be rebuilt from its device: {}",
-                      superblock_.pool.ToString(), anchored.message());
-    anchored = co_await anchors_.Erase(segments_);
-    if (anchored.ok()) {
-      anchor_due_ = false;
-      co_return AnchorLimit{kNow, kNoSegment, 0};
-    }
-  }
-  if (anchored.ok())
-    anchor_due_ = false;
-  else
-    seams_.log.Error("pool {}: writing the anchor: {}", superblock_.pool.ToString(), anchored.message());
-  co_return LimitOfAnchor();
-}
-
-Task<Status> LogPool::WriteAnchor(const FoldPlan& plan, SequenceNumber written, std::vector<SegmentUse> used) {
-  Anchor anchor;
-  anchor.number = plan.number;
-  anchor.position = plan.position;
-  // Older holes are forgotten by it, but for those that hide what a parent holds.
-  holes_from_ = std::max(holes_from_, written);
-  anchor.holes_from = holes_from_;
-  anchor.written = written;
-  anchor.segments = std::move(used);
-  anchor.swept = structure_.to_sweep().empty();
-  Status described;
-  auto describe = [&] { described = DescribeFold(anchor); };
-  co_await seams_.executor.Call(seams_.loop, describe);
-  LS_CO_RETURN_IF_ERROR(described);
-  co_return co_await anchors_.Write(anchor, segments_);
-}
-
-Status LogPool::DescribeFold(Anchor& anchor) {
-  constexpr size_t kPage = 4096;
-  LS_ASSIGN_OR_RETURN(std::optional<Checkpoint> checkpoint, map_.index().LoadCheckpoint());
-  LS_ASSERT(checkpoint && checkpoint->number == anchor.number);
-  LS_ASSIGN_OR_RETURN(const Structure structure, Structure::Decode(checkpoint->structure));
-  anchor.structure = std::move(checkpoint->structure);
-  // A hole is needed as long as something that it hides may lie about; and when it hides what a parent holds.
-  const auto needed = [&](const HoleRecord& hole) {
-    if (!structure.HasLayer(hole.layer)) return false;
-    return hole.birth >= anchor.written || structure.layer(hole.layer).parent != kNoLayer;
-  };
-  Index::Batch forget;
-  forget.PutHolesKnownFrom(anchor.holes_from);
-  for (SequenceNumber from = 0;;) {
-    LS_ASSIGN_OR_RETURN(const std::vector<HoleRecord> holes, map_.index().Holes(from, kPage));
-    for (const HoleRecord& hole : holes) {
-      if (needed(hole))
-        anchor.holes.push_back(hole);
-      else
-        forget.DropHole(hole.birth);
-    }
-    if (holes.size() < kPage) break;
-    from = holes.back().birth + 1;
-  }
-  return map_.index().Write(forget);
-}
-
-Task<Status> LogPool::Relocate(const std::vector<MovedBlock>& blocks) {
-  const auto fold_turn = co_await fold_turn_.Lock();
-  LS_CO_RETURN_IF_ERROR(map_failure_);
-  LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+Task<Status> LogPool::RelocateInTurn(std::vector<MovedBlock> blocks) {
   Result<Relocated> done = Internal("not written");
   auto work = [&] { done = lockstep::logstore::Relocate(map_.index(), superblock_, segments_, blocks); };
   co_await seams_.executor.Call(seams_.loop, work);
-  if (!done.ok()) {
-    map_failure_ = done.status().WithContext("the map cannot be written, the pool accepts no more writes");
-    writer_.Fail(map_failure_);
-    co_return map_failure_;
-  }
+  LS_CO_RETURN_IF_ERROR(done.status());
   segments_.AddLive(done->segments);
   map_.Forget(done->changed);
+  co_return Status();
+}
+
+Task<Status> LogPool::Relocate(std::vector<MovedBlock> blocks) {
+  const auto fold_turn = co_await fold_turn_.Lock();
+  LS_CO_RETURN_IF_ERROR(map_failure_);
+  LS_CO_RETURN_IF_ERROR(co_await SyncNow());
+  const Status done = co_await RelocateInTurn(std::move(blocks));
+  if (!done.ok()) co_return MapFailed(done);
   co_return Status();
 }
 
@@ -238,6 +190,11 @@ Task<Status> LogPool::MarkReused() {
 }
 
 Task<Status> LogPool::FreeDying() {
+  const auto turn = co_await checkpoint_turn_.Lock();
+  co_return co_await FreeDyingInTurn();
+}
+
+Task<Status> LogPool::FreeDyingInTurn() {
   if (segments_.dying() == 0 || (segments_.oldest_dying() > reads_->Oldest() && !LS_PLANTED(16)))
     co_return Status();
   if (!LS_PLANTED(11) && !LS_PLANTED(2)) LS_CO_RETURN_IF_ERROR(co_await MarkReused());

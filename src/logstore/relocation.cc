@@ -20,12 +20,6 @@ std::vector<ChunkKey> ChunksOf(const std::vector<MovedBlock>& blocks) {
   return keys;
 }
 
-void SortByPlace(std::vector<MovedBlock>& blocks) {
-  std::sort(blocks.begin(), blocks.end(), [](const MovedBlock& a, const MovedBlock& b) {
-    return a.layer != b.layer ? a.layer < b.layer : a.block != b.block ? a.block < b.block : a.birth < b.birth;
-  });
-}
-
 // visit(key, record, first, end) for every chunk, with the blocks [first, end) of it. REQUIRES: sorted by place.
 template <typename Visit>
 Status ForEachChunk(const Index& index, const std::vector<MovedBlock>& blocks, Visit visit) {
@@ -67,6 +61,12 @@ std::vector<MovedBlock> BlocksOf(const std::vector<SegmentBatch>& batches) {
   return blocks;
 }
 
+void SortByPlace(std::vector<MovedBlock>& blocks) {
+  std::sort(blocks.begin(), blocks.end(), [](const MovedBlock& a, const MovedBlock& b) {
+    return a.layer != b.layer ? a.layer < b.layer : a.block != b.block ? a.block < b.block : a.birth < b.birth;
+  });
+}
+
 Status KeepLive(const Index& index, const NewestRetained& history, std::vector<MovedBlock>& blocks) {
   SortByPlace(blocks);
   std::vector<MovedBlock> live;
@@ -90,36 +90,54 @@ Status KeepLive(const Index& index, const NewestRetained& history, std::vector<M
   return {};
 }
 
+Status KeepMarked(const Index& index, const NewestRetained& history, std::span<const uint64_t> bits, uint64_t first,
+                  std::vector<MovedBlock>& blocks) {
+  std::erase_if(blocks, [&](const MovedBlock& b) {
+    const uint64_t block = b.from - first;
+    return (bits[block / 64] >> (block % 64) & 1) == 0;
+  });
+  if (history.empty()) return {};
+  const auto current = std::partition(blocks.begin(), blocks.end(), [&](const MovedBlock& b) {
+    const auto newest = history.find(b.layer);
+    return newest == history.end() || b.birth > newest->second;
+  });
+  std::vector<MovedBlock> old(current, blocks.end());
+  LS_RETURN_IF_ERROR(KeepLive(index, history, old));
+  blocks.erase(current, blocks.end());
+  blocks.insert(blocks.end(), old.begin(), old.end());
+  return {};
+}
+
+Result<bool> MoveInChunk(const Index& index, const Superblock& superblock, std::span<const MovedBlock> blocks,
+                         ChunkVersions& record, Index::Batch& batch, LiveChanges& changes) {
+  bool changed = false;
+  for (const MovedBlock& b : blocks) {
+    Version& current = record[b.block % kChunkBlocks];
+    if (IsAt(current, b) || (LS_PLANTED(4) && current.is_data())) {
+      if (LS_PLANTED(4)) current = {b.birth, b.from, b.crc};
+      current.location = b.to;
+      changed = true;
+    } else {
+      LS_ASSIGN_OR_RETURN(const auto old, index.FindHistory(b.layer, b.block, b.birth));
+      if (!old || !IsAt(old->version, b)) continue;  // it has died meanwhile, and so has its copy
+      batch.PutHistory(b.layer, b.block, {b.birth, b.to, old->version.crc}, old->death);
+    }
+    changes.Died(superblock, b.from);
+    changes.Born(superblock, b.to, b.birth);
+  }
+  return changed;
+}
+
 Result<Relocated> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
                              const std::vector<MovedBlock>& moved) {
   std::vector<MovedBlock> blocks = moved;
   SortByPlace(blocks);
   LiveChanges changes;
   Index::Batch batch;
-  const auto count = [&](const MovedBlock& b) {
-    --changes[superblock.segment_of(b.from)].blocks;
-    LiveChange& to = changes[superblock.segment_of(b.to)];
-    ++to.blocks;
-    to.youngest = std::max(to.youngest, b.birth);
-  };
   LS_RETURN_IF_ERROR(
       ForEachChunk(index, blocks, [&](const ChunkKey& key, ChunkVersions& record, size_t first, size_t end) -> Status {
-        bool changed = false;
-        for (size_t i = first; i < end; ++i) {
-          const MovedBlock& b = blocks[i];
-          Version& current = record[b.block % kChunkBlocks];
-          if (IsAt(current, b) || (LS_PLANTED(4) && current.is_data())) {
-            if (LS_PLANTED(4)) current = {b.birth, b.from, b.crc};
-            current.location = b.to;
-            changed = true;
-            count(b);
-            continue;
-          }
-          LS_ASSIGN_OR_RETURN(const auto old, index.FindHistory(b.layer, b.block, b.birth));
-          if (!old || !IsAt(old->version, b)) continue;  // it has died meanwhile, and so has its copy
-          batch.PutHistory(b.layer, b.block, {b.birth, b.to, old->version.crc}, old->death);
-          count(b);
-        }
+        const std::span<const MovedBlock> here(blocks.data() + first, end - first);
+        LS_ASSIGN_OR_RETURN(const bool changed, MoveInChunk(index, superblock, here, record, batch, changes));
         if (changed) batch.PutChunk(key, record);
         return {};
       }));

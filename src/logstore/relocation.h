@@ -2,6 +2,7 @@
 // places: a block that it has moved is the same version at another location, so neither log nor structure know of it.
 #pragma once
 
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -29,13 +30,25 @@ using NewestRetained = std::unordered_map<LayerId, SequenceNumber>;
 
 // Keeps those of `blocks` that the index points to at `from`. Blocking.
 Status KeepLive(const Index& index, const NewestRetained& history, std::vector<MovedBlock>& blocks);
+// The same where it is known which blocks of the segment live: bit i for block `first` + i of the device. The index is
+// asked only about those that may be history, and when they died.
+Status KeepMarked(const Index& index, const NewestRetained& history, std::span<const uint64_t> bits, uint64_t first,
+                  std::vector<MovedBlock>& blocks);
 
-// Points the index at `to` for those of `blocks` that it still knows at `from`, as one atomic write; answers what that
-// makes of the segments. REQUIRES: the copies are durable. In the turn of a fold. Blocking.
+// Sorts by layer, block and birth: the order of the index.
+void SortByPlace(std::vector<MovedBlock>& blocks);
+
+// Points a chunk at `to` for those of `blocks`, all of that chunk, that the index still knows at `from`: `record` is
+// the chunk's and the caller's to write, history goes into `batch`. Answers whether the record has changed. Blocking.
+Result<bool> MoveInChunk(const Index& index, const Superblock& superblock, std::span<const MovedBlock> blocks,
+                         ChunkVersions& record, Index::Batch& batch, LiveChanges& changes);
+
 struct Relocated {
   LiveChanges segments;
   std::vector<ChunkKey> changed;  // records of the index
 };
+// The same for any blocks, as one atomic write of its own. REQUIRES: the copies are durable. In the turn of a fold.
+// Blocking.
 Result<Relocated> Relocate(Index& index, const Superblock& superblock, const SegmentTable& segments,
                              const std::vector<MovedBlock>& blocks);
 

@@ -13,6 +13,7 @@ SegmentTable::SegmentTable(const Superblock& superblock)
       uses_(superblock.segment_count),
       youngest_(superblock.segment_count),
       written_(superblock.segment_count),
+      bits_(superblock),
       draining_(superblock.segment_count),
       free_(superblock.segment_count),
       usable_(superblock.segment_count) {}
@@ -39,6 +40,7 @@ void SegmentTable::Add(uint32_t first, uint32_t segments) {
   youngest_.resize(end);
   written_.resize(end);
   draining_.resize(end);
+  bits_.Resize(end);
   for (uint32_t s = first; s < first + segments; ++s) {
     LS_ASSERT(state_[s] == State::kAbsent);
     state_[s] = State::kFree;
@@ -133,7 +135,10 @@ void SegmentTable::ReleaseKept(uint32_t segment) {
 
 void SegmentTable::Open(uint32_t segment) {
   if (segment >= count() || state_[segment] == State::kOpen || state_[segment] == State::kAbsent) return;
-  if (state_[segment] == State::kFree) --free_;
+  if (state_[segment] == State::kFree) {
+    --free_;
+    bits_.Begin(segment);
+  }
   empty_.erase(segment);
   state_[segment] = State::kOpen;
   open_.insert(segment);
@@ -151,6 +156,7 @@ uint32_t SegmentTable::Take() {
   youngest_[cursor_] = 0;
   ++uses_[cursor_];
   freed_.erase(cursor_);  // what is noted of it from here on is of this use
+  bits_.Begin(cursor_);
   return cursor_;
 }
 
@@ -174,7 +180,8 @@ uint64_t SegmentTable::closed_dead_blocks() const {
 }
 
 void SegmentTable::AddLive(const LiveChanges& changes) {
-  for (const auto& [segment, change] : changes) {
+  bits_.Apply(changes);
+  for (const auto& [segment, change] : changes.counts()) {
     const int64_t live = int64_t{live_[segment]} + change.blocks;
     LS_ASSERT(live >= 0 && live <= segment_blocks_);
     live_[segment] = static_cast<uint32_t>(live);
@@ -218,18 +225,16 @@ void SegmentTable::RestoreAnchored(const AnchorLimit& anchored, SequenceNumber p
       anchored_until_[s] = position;
 }
 
-uint32_t SegmentTable::Checkpointed(const LogPosition& position, const AnchorLimit& anchored, uint64_t generation) {
+uint32_t SegmentTable::Checkpointed(const std::set<uint32_t>& empty, const LogPosition& position,
+                                    const AnchorLimit& anchored, uint64_t generation) {
   uint32_t started = 0;
-  for (auto it = empty_.begin(); it != empty_.end();) {
-    const SequenceNumber behind = EndOf(*it);
-    if (LookedFor(*it, position) || Anchored(*it, anchored)) {
-      ++it;
-      continue;
-    }
+  for (const uint32_t segment : empty) {
+    if (!empty_.contains(segment) || LookedFor(segment, position) || Anchored(segment, anchored)) continue;
+    const SequenceNumber behind = EndOf(segment);
     if (behind != 0) log_start_ = std::max(log_start_, behind);
-    state_[*it] = State::kDying;
-    dying_.push_back({*it, generation});
-    it = empty_.erase(it);
+    state_[segment] = State::kDying;
+    dying_.push_back({segment, generation});
+    empty_.erase(segment);
     ++started;
   }
   return started;
@@ -251,8 +256,10 @@ uint32_t SegmentTable::FreeDying(uint64_t generation) {
     end_.erase(it->segment);
     anchored_until_.erase(it->segment);
     aside_.erase(it->segment);
+    bits_.Forget(it->segment);
   }
   const uint32_t freed = static_cast<uint32_t>(end - dying_.begin());
+  ever_freed_ += freed;
   dying_.erase(dying_.begin(), end);
   return freed;
 }
@@ -265,25 +272,23 @@ bool SegmentTable::HoldsBack(uint32_t least_gain) const {
   return false;
 }
 
-uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except) const {
+uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy) const {
   uint32_t best = kNoSegment;
   double best_worth = 0;
   for (uint32_t segment = 0; segment < count(); ++segment) {
     if (state_[segment] != State::kClosed || live_[segment] == 0 || segment_blocks_ - live_[segment] < least_gain)
       continue;
-    const auto end = end_.find(segment);
-    if (segment == except || draining_[segment] || aside_.contains(segment)) continue;
-    // What is pinned stays where it is, so emptying it brings nothing back.
-    if (end != end_.end() && (end->second > folded || Pinned(end->second))) continue;
     // Cost and benefit as in Rosenblum and Ousterhout, "The design and implementation of a log-structured file system"
     // (1992), section 3.6: free space gained x age of the data / (read all + write back what lives).
     const double used = static_cast<double>(live_[segment]) / segment_blocks_;
     const double age = static_cast<double>(folded - std::min(folded, youngest_[segment])) + 1;
     const double worth = (1 - used) / (1 + used) * (greedy ? 1 : age);
-    if (worth > best_worth) {
-      best_worth = worth;
-      best = segment;
-    }
+    if (worth <= best_worth || draining_[segment] || cleaning_.contains(segment) || aside_.contains(segment)) continue;
+    // What is pinned stays where it is, so emptying it brings nothing back.
+    const auto end = end_.find(segment);
+    if (end != end_.end() && (end->second > folded || Pinned(end->second))) continue;
+    best_worth = worth;
+    best = segment;
   }
   return best;
 }
@@ -291,8 +296,8 @@ uint32_t SegmentTable::PickVictim(SequenceNumber folded, uint32_t least_gain, bo
 uint32_t SegmentTable::PickDraining(SequenceNumber folded) const {
   if (draining_left_ == 0) return kNoSegment;
   for (uint32_t segment = 0; segment < count(); ++segment) {
-    if (!draining_[segment] || state_[segment] != State::kClosed || live_[segment] == 0 || aside_.contains(segment))
-      continue;
+    if (!draining_[segment] || state_[segment] != State::kClosed || live_[segment] == 0) continue;
+    if (cleaning_.contains(segment) || aside_.contains(segment)) continue;
     const auto end = end_.find(segment);
     if (end == end_.end() || end->second <= folded) return segment;
   }

@@ -21,16 +21,9 @@
 #include <utility>
 #include <vector>
 
-#include "logstore/format.h"
+#include "logstore/live_bits.h"
 
 namespace lockstep::logstore {
-
-// A change of one segment's count.
-struct LiveChange {
-  int64_t blocks = 0;
-  SequenceNumber youngest = 0;  // newest birth among the blocks added; 0: none was
-};
-using LiveChanges = std::unordered_map<uint32_t, LiveChange>;
 
 struct SegmentUse {
   uint32_t segment = 0;
@@ -51,7 +44,7 @@ class SegmentTable {
   // All of them free.
   explicit SegmentTable(const Superblock& superblock);
 
-  // Devices come and go. In the turn of a fold.
+  // Devices come and go. In the turn of a fold and of a checkpoint.
   // No device holds these. REQUIRES: they are free, or absent.
   void Remove(uint32_t first, uint32_t segments);
   // A device holds these, which are beyond the end or absent.
@@ -77,6 +70,8 @@ class SegmentTable {
   // first entry; of the cleaner's: what the map knew when their blocks were found to live.
   SequenceNumber written(uint32_t segment) const { return written_[segment]; }
   void SetWritten(uint32_t segment, SequenceNumber at) { written_[segment] = at; }
+  // Which of its blocks are live; empty: not known here, only to the index.
+  const std::vector<uint64_t>& live_bits(uint32_t segment) const { return bits_.Find(segment); }
   // How often the segment has been taken: what was read of it before is of another use.
   uint32_t uses(uint32_t segment) const { return uses_[segment]; }
   bool is_free(uint32_t segment) const { return state_[segment] == State::kFree; }
@@ -114,10 +109,14 @@ class SegmentTable {
   // In the turn of a fold, after it succeeded.
   void AddLive(const LiveChanges& changes);
 
-  // Everything in the log before `position` is in a durable index, and so are all counts: segments without live blocks
-  // start dying, but for those in which a recovery from there would look for the log. From `anchored` on the log has to
-  // stay. `generation` is that of reads that begin from now on. Answers how many did.
-  uint32_t Checkpointed(const LogPosition& position, const AnchorLimit& anchored, uint64_t generation);
+  // Closed segments without live blocks, as of the last fold.
+  const std::set<uint32_t>& empty() const { return empty_; }
+  // Everything in the log before `position` is in a durable index, and so are the counts as of then, when `empty` were
+  // the empty segments: those that still are start dying, but for those in which a recovery from there would look for
+  // the log. From `anchored` on the log has to stay. `generation` is that of reads that begin from now on. Answers how
+  // many did.
+  uint32_t Checkpointed(const std::set<uint32_t>& empty, const LogPosition& position, const AnchorLimit& anchored,
+                        uint64_t generation);
   // Whether it would find more if nothing of the log had to stay.
   bool AnyNeedsAnchor(const LogPosition& position, const AnchorLimit& anchored) const;
   // From recovery: the log from `anchored` to entry `position` has to stay, wherever it is.
@@ -127,6 +126,8 @@ class SegmentTable {
   uint64_t oldest_dying() const { return dying_.front().generation; }
   // Frees those that died before reads of `generation` began. Answers how many.
   uint32_t FreeDying(uint64_t generation);
+  // How many segments have become free since the pool was opened.
+  uint64_t freed() const { return ever_freed_; }
   // Closed segments without live blocks that wait for a checkpoint.
   size_t empty_waiting() const { return empty_.size(); }
 
@@ -139,10 +140,13 @@ class SegmentTable {
   // The closed segment that is worth most to clean: few live blocks, and old ones, which will not die by themselves
   // soon. `greedy`: only the fewest live blocks count. kNoSegment when the best would bring back less than
   // `least_gain` blocks. `folded`: the map knows of everything in the log before this entry.
-  // `except`: not this one. None of a device that is being drained: that brings no space back.
-  uint32_t PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy, uint32_t except = kNoSegment) const;
+  // None of a device that is being drained: that brings no space back.
+  uint32_t PickVictim(SequenceNumber folded, uint32_t least_gain, bool greedy) const;
   // A closed segment with live blocks that is being drained; what is pinned is left in place, so its blocks may go.
   uint32_t PickDraining(SequenceNumber folded) const;
+  // While the cleaner has a segment in hand, it is not picked again.
+  void BeginCleaning(uint32_t segment) { cleaning_.insert(segment); }
+  void EndCleaning(uint32_t segment) { cleaning_.erase(segment); }
   // Something in the segment cannot be read: it is left alone from now on.
   void SetAside(uint32_t segment) { aside_.insert(segment); }
   size_t set_aside() const { return aside_.size(); }
@@ -166,6 +170,7 @@ class SegmentTable {
   std::vector<State> state_;
   std::vector<uint32_t> live_, uses_;
   std::vector<SequenceNumber> youngest_, written_;
+  LiveBits bits_;
   std::unordered_map<uint32_t, SequenceNumber> end_;  // of closed ones of the log that may be newer than the checkpoint
   std::unordered_map<uint32_t, uint64_t> order_;      // of the same, in which they were closed
   uint64_t closings_ = 0;
@@ -175,11 +180,11 @@ class SegmentTable {
   std::vector<Dying> dying_;                          // oldest first
   std::vector<uint32_t> closed_;                      // since the last fold
   std::set<uint32_t> freed_;                          // since the last fold, and free still
-  std::set<uint32_t> aside_, open_;
+  std::set<uint32_t> aside_, cleaning_, open_;
   std::multiset<SequenceNumber> pins_;
   std::vector<bool> draining_;
   uint32_t free_ = 0, absent_ = 0, usable_ = 0, draining_left_ = 0, cursor_ = 0;
-  uint64_t live_total_ = 0;
+  uint64_t live_total_ = 0, ever_freed_ = 0;
   SequenceNumber log_start_ = 1;
 };
 

@@ -33,7 +33,7 @@ class Sweeper {
 
  private:
   void Dies(const Version& version) {
-    if (version.is_data()) --changes_.segments[plan_.superblock.segment_of(version.location)].blocks;
+    if (version.is_data()) changes_.segments.Died(plan_.superblock, version.location);
   }
 
   // Whether nothing of it is left.

@@ -239,7 +239,7 @@ TEST_F(Devices, ARemovalCanBeGivenUpAndGoneOnWith) {
     EXPECT_EQ(node.pool().Info().size, size);
     EXPECT_FALSE(node.pool().Devices()[0].draining);
     machine.Overwrite(node, 300, 3000);
-    const Status paused = node.RemoveDevice("disk", answer(block::DrainAnswer::kPause, 2));
+    const Status paused = node.RemoveDevice("disk", answer(block::DrainAnswer::kPause, 0));
     EXPECT_EQ(paused.code(), Code::kCancelled) << paused.message();
     EXPECT_TRUE(node.pool().Devices()[0].draining);
     machine.Overwrite(node, 50, 5000);

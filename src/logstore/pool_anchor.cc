@@ -1,0 +1,94 @@
+// When the pool's device gets a new anchor (anchor.h), and what is in it: described in the turn of the fold that it is
+// of, written when that fold has become durable.
+#include <algorithm>
+
+#include "logstore/pool.h"
+
+namespace lockstep::logstore {
+
+AnchorLimit LogPool::LimitOfAnchor() const {
+  if (!anchors_.newest()) return {};
+  return {anchors_.newest()->position, anchors_.newest()->segment, anchors_.newest()->number};
+}
+
+bool LogPool::NeedsAnchor(const FoldPlan& plan) const {
+  if (!anchors_.newest()) return segments_.empty_waiting() != 0;
+  const std::vector<uint32_t>& kept = anchors_.newest()->segments;
+  return anchor_due_ || segments_.AnyNeedsAnchor(plan.position, LimitOfAnchor()) ||
+         std::any_of(kept.begin(), kept.end(), [this](uint32_t segment) { return segments_.is_draining(segment); });
+}
+
+Task<void> LogPool::DescribeAnchor(const FoldPlan& plan, AfterFold& after) {
+  // The note of an exported pool lies where the next one would; and where it belongs is not known after a failure.
+  if (replaying_ || exported_ || !table_failure_.ok() || !NeedsAnchor(plan)) co_return;
+  after.wants_anchor = true;
+  after.anchor_due = anchor_due_;
+  // Where nobody has noted when a segment was written, it was in use already when the anchor of before was made.
+  const SequenceNumber floor = anchors_.newest() ? anchors_.newest()->written : holes_from_ == 1 ? 1 : 0;
+  Anchor anchor;
+  anchor.number = plan.number;
+  anchor.position = plan.position;
+  anchor.segments = segments_.InUse(writer_.announced());
+  anchor.written = plan.position.next;
+  for (const SegmentUse& s : anchor.segments) anchor.written = std::min(anchor.written, std::max(floor, s.written));
+  anchor.swept = structure_.to_sweep().empty();
+  if (holes_from_ > anchor.written) co_return;
+  // Older holes are forgotten by it, but for those that hide what a parent holds.
+  holes_from_ = anchor.holes_from = anchor.written;
+  Status described;
+  auto describe = [&] { described = DescribeFold(anchor); };
+  co_await seams_.executor.Call(seams_.loop, describe);
+  if (described.ok())
+    after.anchor = std::move(anchor);
+  else
+    after.anchor = described;
+}
+
+Task<AnchorLimit> LogPool::RenewAnchor(const AfterFold& after) {
+  if (!after.wants_anchor || exported_ || !table_failure_.ok()) co_return LimitOfAnchor();
+  Status anchored = after.anchor.status();
+  if (anchored.ok()) anchored = co_await anchors_.Write(*after.anchor, segments_);
+  const bool none = anchored.code() == Code::kNoSpace;
+  if (none) {
+    // Better a pool that can be written than one whose index can be rebuilt.
+    if (anchors_.newest())
+      seams_.log.Warn("pool {}: from now on its index cannot be rebuilt from its device: {}",
+                      superblock_.pool.ToString(), anchored.message());
+    anchored = co_await anchors_.Erase(segments_);
+  }
+  if (!anchored.ok()) {
+    seams_.log.Error("pool {}: writing the anchor: {}", superblock_.pool.ToString(), anchored.message());
+    co_return LimitOfAnchor();
+  }
+  if (after.anchor_due) anchor_due_ = false;
+  co_return none ? AnchorLimit{kNow, kNoSegment, 0} : LimitOfAnchor();
+}
+
+Status LogPool::DescribeFold(Anchor& anchor) {
+  constexpr size_t kPage = 4096;
+  LS_ASSIGN_OR_RETURN(std::optional<Checkpoint> checkpoint, map_.index().LoadCheckpoint());
+  LS_ASSERT(checkpoint && checkpoint->number == anchor.number);
+  LS_ASSIGN_OR_RETURN(const Structure structure, Structure::Decode(checkpoint->structure));
+  anchor.structure = std::move(checkpoint->structure);
+  // A hole is needed as long as something that it hides may lie about; and when it hides what a parent holds.
+  const auto needed = [&](const HoleRecord& hole) {
+    if (!structure.HasLayer(hole.layer)) return false;
+    return hole.birth >= anchor.written || structure.layer(hole.layer).parent != kNoLayer;
+  };
+  Index::Batch forget;
+  forget.PutHolesKnownFrom(anchor.holes_from);
+  for (SequenceNumber from = 0;;) {
+    LS_ASSIGN_OR_RETURN(const std::vector<HoleRecord> holes, map_.index().Holes(from, kPage));
+    for (const HoleRecord& hole : holes) {
+      if (needed(hole))
+        anchor.holes.push_back(hole);
+      else
+        forget.DropHole(hole.birth);
+    }
+    if (holes.size() < kPage) break;
+    from = holes.back().birth + 1;
+  }
+  return map_.index().Write(forget);
+}
+
+}  // namespace lockstep::logstore
