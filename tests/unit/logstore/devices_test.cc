@@ -235,7 +235,7 @@ TEST_F(Devices, ARemovalCanBeGivenUpAndGoneOnWith) {
         return ++asked > after ? what : block::DrainAnswer::kGoOn;
       }};
     };
-    EXPECT_EQ(node.RemoveDevice("disk", answer(block::DrainAnswer::kGiveUp, 3)).code(), Code::kCancelled);
+    EXPECT_EQ(node.RemoveDevice("disk", answer(block::DrainAnswer::kGiveUp, 1)).code(), Code::kCancelled);
     EXPECT_EQ(node.pool().Info().size, size);
     EXPECT_FALSE(node.pool().Devices()[0].draining);
     machine.Overwrite(node, 300, 3000);
