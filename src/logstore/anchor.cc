@@ -158,6 +158,18 @@ Task<Result<std::optional<AnchorPlace>>> AnchorStore::Find() {
   co_return newest;
 }
 
+Task<std::vector<Status>> AnchorStore::LookAtCopies() {
+  const Memory memory = Aligned(kBlockSize);
+  const std::span<std::byte> block(memory.get(), kBlockSize);
+  std::vector<Status> copies;
+  for (const uint64_t copy : kHeaderBlocks) {
+    Status status = co_await ReadDisk(disk_, copy * kBlockSize, block);
+    if (status.ok()) status = DecodeHeader(superblock_, block).status();
+    copies.push_back(std::move(status));
+  }
+  co_return copies;
+}
+
 Task<Result<Anchor>> AnchorStore::Read(const AnchorPlace& place) {
   std::string content;
   for (const auto& [first_block, bytes] : Parts(place)) {

@@ -29,6 +29,8 @@ namespace lockstep::logstore {
 class ReadPath;
 class WritePath;
 
+// The newer of both copies. corrupted: there is no pool on the disk.
+Task<Result<Superblock>> ReadSuperblock(io::Disk& disk);
 // Both copies, durable; a crash leaves a superblock that says the one or the other.
 Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock);
 

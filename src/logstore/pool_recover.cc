@@ -19,6 +19,8 @@ struct AlignedBlock {
   alignas(io::Disk::kMemoryAlignment) std::byte bytes[kBlockSize];
 };
 
+}  // namespace
+
 Task<Result<Superblock>> ReadSuperblock(io::Disk& disk) {
   if (disk.size() < kDataOffset) co_return Corrupted("the device is too small to hold a pool");
   const auto block = std::make_unique<AlignedBlock>();
@@ -32,8 +34,6 @@ Task<Result<Superblock>> ReadSuperblock(io::Disk& disk) {
   }
   co_return newest;
 }
-
-}  // namespace
 
 Task<Status> WriteSuperblock(io::Disk& disk, const Superblock& superblock) {
   const auto block = std::make_unique<AlignedBlock>();
