@@ -93,7 +93,10 @@ Task<PoolResult> LogstorePools::OpenStore(std::string path, std::unique_ptr<io::
   logstore::Seams seams{env_.data_loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
                         env_.clock()};
   std::string index = index_directory_ + "/" + id->ToString();
-  auto pool = co_await logstore::Open(std::move(disk), std::move(index), options_, seams);
+  logstore::Options options = options_;
+  if (listener_)
+    options.on_bad_block = [listener = listener_, pool = *id](const block::BadBlock& bad) { listener(pool, bad); };
+  auto pool = co_await logstore::Open(std::move(disk), std::move(index), std::move(options), seams);
   if (!pool.ok()) co_return pool.status().WithContext(path);
   // The last reference may be dropped on the control loop; the pool itself ends on its own.
   io::Loop& loop = env_.data_loop();

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/interfaces.h"
@@ -16,6 +17,7 @@ class LogstorePools final : public control::PoolOpener {
   // Indexes live in directories under `index_directory`, which must exist. `env` outlives this and the pools.
   // `warn_used`: percent of a pool in use at which a warning is logged.
   LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used);
+  void OnBadBlock(BadBlockListener listener) override { listener_ = std::move(listener); }
 
   // Refuses a path that holds anything: already-exists when it is a pool, in-use when its first MiB is not all zeroes,
   // so that a slip of the finger does not take somebody's file system. A file that was made and could not be formatted
@@ -33,6 +35,7 @@ class LogstorePools final : public control::PoolOpener {
   io::Env& env_;
   const std::string index_directory_;
   logstore::Options options_;
+  BadBlockListener listener_;
 };
 
 }  // namespace lockstep::node

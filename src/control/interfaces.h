@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,9 @@ class PoolOpener {
   virtual Task<Result<std::shared_ptr<block::Pool>>> Create(std::string path, uint64_t size, block::PoolId id) = 0;
   // Opens what is there; recovers it after a crash.
   virtual Task<Result<std::shared_ptr<block::Pool>>> Open(std::string path) = 0;
+  // Blocks that pools opened from now on find bad, each when it is met first, whoever read it. Called on the data loop.
+  using BadBlockListener = std::function<void(block::PoolId pool, const block::BadBlock& bad)>;
+  virtual void OnBadBlock(BadBlockListener listener) = 0;
 };
 
 // A volume as clients shall see it.

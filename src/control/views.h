@@ -17,6 +17,7 @@ struct PoolView {
   catalog::PoolRecord record{};
   Status state{};          // OK, or why the pool could not be opened or has failed
   block::PoolInfo info{};  // all zeroes while it is not open
+  io::WallTime next_scrub{};  // when the next one is due; never: scrubs are not scheduled
 };
 
 struct VolumeView {

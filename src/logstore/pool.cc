@@ -44,7 +44,7 @@ LogPool::LogPool(std::unique_ptr<io::Disk> disk, const Superblock& superblock, s
       options_(options),
       seams_(seams),
       disk_(std::move(disk)),
-      bad_blocks_(superblock.pool, seams.log),
+      bad_blocks_(superblock.pool, seams.log, options.on_bad_block),
       map_(std::move(index), options.index_cache_bytes / kRecordShare),
       segments_(superblock),
       writer_(seams.loop, *disk_, seams.log, superblock, segments_, WriterOptions(superblock, options)),
