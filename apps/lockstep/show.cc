@@ -66,6 +66,24 @@ std::string Time(const Json& json, const char* member) {
   return text.substr(0, 19);
 }
 
+std::string TimeOr(const Json& json, const char* member, const char* otherwise) {
+  const auto found = json.find(member);
+  return found == json.end() || found->is_null() ? otherwise : Time(json, member);
+}
+
+// "2026-11-20 23:02:00, 2 bad blocks".
+std::string ScrubText(const Json& pool) {
+  const uint64_t bad = pool.value("last_scrub_bad", uint64_t{0});
+  return TimeOr(pool, "last_scrub", "never") + (bad == 0 ? "" : fmt::format(", {} bad blocks", bad));
+}
+
+// "none", or "block 42 of volume db at device block 4711, 2026-11-20 23:02:00".
+std::string BadText(const Json& pool) {
+  const auto found = pool.find("last_bad");
+  if (found == pool.end() || found->is_null()) return "none";
+  return Text(pool, "last_bad") + ", " + Time(pool, "last_bad_at");
+}
+
 // "24h, 100 GiB, since 2026-11-21 12:00:00 (position 7)".
 std::string HistoryText(const Json& volume) {
   const auto history = volume.find("history");
@@ -168,6 +186,9 @@ std::string ShowPool(const Json& pool) {
                     {"reclaimable", Size(pool, "reclaimable")},
                     {"newest position", Text(pool, "last_sequence")},
                     {"durable position", Text(pool, "durable_sequence")},
+                    {"last scrub", ScrubText(pool)},
+                    {"next scrub", TimeOr(pool, "next_scrub", "not scheduled")},
+                    {"last bad block", BadText(pool)},
                     {"created", Time(pool, "created")}}) +
          ShowDevices(pool);
 }

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "base/units.h"
+
 namespace lockstep::node {
 
 namespace {
@@ -48,6 +50,17 @@ class Section {
     const auto value = node->value_exact<int64_t>();
     if (value && *value >= lowest && *value <= highest) to = static_cast<uint32_t>(*value);
     else Fail(*node, fmt::format("{} must be a whole number from {} to {}", key, lowest, highest));
+  }
+
+  // Text that `parse` understands; `what` says what that is.
+  void Quantity(std::string_view key, Result<uint64_t> (*parse)(std::string_view), std::string_view what,
+                uint64_t& to) {
+    const toml::node* node = Take(key);
+    if (node == nullptr) return;
+    const auto text = node->value_exact<std::string>();
+    const Result<uint64_t> value = text ? parse(*text) : InvalidArgument("no text");
+    if (value.ok()) to = *value;
+    else Fail(*node, fmt::format("{} must be {}", key, what));
   }
 
   void Percents(std::string_view key, std::vector<uint32_t>& to) {
@@ -203,6 +216,9 @@ Result<Config> ParseConfig(std::string_view text, std::string_view file) {
 
   Section pools(file, "pools", table("pools"));
   pools.Percents("warn_used", config.warn_used);
+  pools.Quantity("scrub_every", ParseSeconds, "an interval like \"30d\", or \"0\" for never",
+                 config.scrub_every_seconds);
+  pools.Quantity("scrub_rate", ParseSize, "bytes a second like \"50M\", or \"0\" for no limit", config.scrub_rate);
   LS_RETURN_IF_ERROR(pools.Finish());
 
   Section nbd(file, "nbd", table("nbd"));

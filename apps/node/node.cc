@@ -67,7 +67,8 @@ Task<Status> Node::StartControl() {
   pools_ = std::make_unique<LogstorePools>(env_, config_.data_directory + "/index", config_.warn_used);
   exports_ = std::make_unique<ExportHub>(env_, NbdLimits(config_));
   control::Surroundings surroundings{env_.control_loop(), env_.data_loop(), env_.clock(), env_.random(),
-                                     env_.log(),          *pools_,          *exports_,    *exports_};
+                                     env_.log(),          *pools_,          *exports_,    *exports_,
+                                     {config_.scrub_every_seconds, config_.scrub_rate}};
   control_ = std::make_unique<control::Control>(surroundings, std::move(catalog).value());
   control_started_ = true;
   co_return co_await control_->Start();

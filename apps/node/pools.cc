@@ -136,7 +136,10 @@ Task<PoolResult> LogstorePools::OpenStore(logstore::Opening opening, std::string
   const logstore::Seams seams{env_.data_loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
                               env_.clock()};
   const std::string path = opening.devices.empty() ? "" : opening.devices.front().path;
-  auto pool = co_await logstore::OpenDevices(std::move(opening), options_, seams);
+  logstore::Options options = options_;
+  if (listener_)
+    options.on_bad_block = [listener = listener_, pool = id](const block::BadBlock& bad) { listener(pool, bad); };
+  auto pool = co_await logstore::OpenDevices(std::move(opening), std::move(options), seams);
   if (!pool.ok()) co_return pool.status().WithContext(path);
   co_return Share(std::move(pool).value());
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/interfaces.h"
@@ -18,6 +19,7 @@ class LogstorePools final : public control::PoolOpener {
   // Indexes live in directories under `index_directory`, which must exist. `env` outlives this and the pools.
   // `warn_used`: percent of a pool in use at which a warning is logged.
   LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used);
+  void OnBadBlock(BadBlockListener listener) override { listener_ = std::move(listener); }
 
   // Refuses a path that holds anything: already-exists when it is a pool, in-use when its first MiB is not all zeroes,
   // so that a slip of the finger does not take somebody's file system. A file that was made and could not be formatted
@@ -53,6 +55,7 @@ class LogstorePools final : public control::PoolOpener {
   size_t open_ = 0;                       // pools that have not been closed; the data loop's
   std::multiset<block::PoolId> closing_;  // of them, those that nobody has any more
   std::vector<std::move_only_function<void()>> closed_;  // who waits for one of them
+  BadBlockListener listener_;
 };
 
 }  // namespace lockstep::node

@@ -146,6 +146,11 @@ Json Renderer::Pool(const control::PoolView& view) const {
           {"freeing", view.info.freeing},
           {"last_sequence", view.info.last},
           {"durable_sequence", view.info.durable},
+          {"last_scrub", TimeJson(view.record.last_scrub)},
+          {"last_scrub_bad", view.record.last_scrub_bad},
+          {"next_scrub", TimeJson(view.next_scrub)},
+          {"last_bad", view.record.last_bad.empty() ? Json(nullptr) : Json(view.record.last_bad)},
+          {"last_bad_at", TimeJson(view.record.last_bad_at)},
           {"created", TimeJson(view.record.created)}};
 }
 

@@ -67,7 +67,7 @@ class Catalog {
  public:
   // The version of the tables that this program writes. An older file is brought up to it at opening, in one
   // transaction; a newer one is not-supported.
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;
 
   // Opens the file at `path`, making it if it is missing. corrupted: it is no catalog, or damaged; the sentence says
   // what to do. in-use: another process has it. `files` and `log` outlive the catalog.

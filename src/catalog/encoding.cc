@@ -10,7 +10,7 @@
 namespace lockstep::catalog {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;  // of the fields as well; what an earlier one wrote is read
 constexpr size_t kMaxText = 1 << 20;
 constexpr size_t kMaxObjects = 1'000'000;
 
@@ -37,7 +37,8 @@ class FieldWriter {
 
 class FieldReader {
  public:
-  explicit FieldReader(Decoder& in) : in_(in) {}
+  FieldReader(Decoder& in, int version) : in_(in), version_(version) {}
+  int version() const { return version_; }
   template <typename Tag>
   void operator()(const char*, Id<Tag>& id) { in_.Bytes(id.uuid.bytes); }
   void operator()(const char*, std::string& text) { text = in_.String(kMaxText); }
@@ -56,6 +57,7 @@ class FieldReader {
 
  private:
   Decoder& in_;
+  const int version_;
 };
 
 // The alternative number `kind` of a variant, default-constructed; nothing when there is none of that number.
@@ -89,7 +91,8 @@ std::string EncodeMutation(const Mutation& mutation) {
 Result<Mutation> DecodeMutation(std::string_view bytes) {
   const Status bad = Corrupted("catalog: an intent cannot be read; it was written by another version or is damaged");
   Decoder in(bytes);
-  if (in.Little<uint8_t>() != kVersion) return bad;
+  const uint8_t version = in.Little<uint8_t>();
+  if (version == 0 || version > kVersion) return bad;
   Mutation mutation;
   const uint32_t removes = in.Little<uint32_t>();
   for (uint32_t i = 0; i < removes && in.ok(); ++i) {
@@ -102,7 +105,7 @@ Result<Mutation> DecodeMutation(std::string_view bytes) {
   for (uint32_t i = 0; i < puts && in.ok(); ++i) {
     std::optional<Record> record = MakeAlternative<Record>(in.Little<uint8_t>());
     if (!record) return bad;
-    std::visit([&](auto& typed) { VisitFields(FieldReader(in), typed); }, *record);
+    std::visit([&](auto& typed) { VisitFields(FieldReader(in, version), typed); }, *record);
     mutation.puts.push_back(std::move(*record));
   }
   if (!in.ok() || in.remaining() != 0) return bad;

@@ -13,7 +13,7 @@ namespace lockstep::catalog {
 
 // Little-endian, one version byte first.
 std::string EncodeMutation(const Mutation& mutation);
-// corrupted for anything that EncodeMutation does not write.
+// corrupted for anything that EncodeMutation, of this version or an earlier one, does not write.
 Result<Mutation> DecodeMutation(std::string_view bytes);
 
 // 16 bytes each, nothing else.

@@ -1,8 +1,8 @@
 // The fields of every record, named once: tables, statements and the encoding of intents are all made from this list,
 // so they cannot disagree. A visitor is called as visitor("column", field) in a fixed order; the first field is the id.
 //
-// The order and the names are the format of catalog schema version 1: a field that is added, removed or moved needs a
-// new version and a migration step (schema.cc).
+// The order and the names are the format of the catalog: a field that is added comes last, under the version that has
+// it first, and needs a migration step (schema.cc). Nothing is removed or moved.
 #pragma once
 
 #include <array>
@@ -19,9 +19,21 @@ namespace lockstep::catalog {
 template <typename R, typename T>
 concept Is = std::same_as<std::remove_const_t<R>, T>;
 
+// Whether the visitor is about a version that has the fields of `version`. One that does not say is about the newest.
+template <typename V>
+bool Has(const V& v, int version) {
+  if constexpr (requires { v.version(); })
+    return v.version() >= version;
+  else
+    return true;
+}
+
 template <typename V, Is<PoolRecord> R>
 void VisitFields(V&& v, R& r) {
   v("id", r.id), v("name", r.name), v("path", r.path), v("size", r.size), v("created", r.created);
+  if (!Has(v, 2)) return;
+  v("last_scrub", r.last_scrub), v("last_scrub_bad", r.last_scrub_bad), v("scrub_begun", r.scrub_begun);
+  v("last_bad_at", r.last_bad_at), v("last_bad", r.last_bad);
 }
 
 template <typename V, Is<VolumeRecord> R>
@@ -74,6 +86,8 @@ void VisitFields(V&& v, R& r) {
   v("groups", r.groups), v("delete_on_completion", r.delete_on_completion);
   v("time_before_removal_us", r.time_before_removal_us), v("submitted", r.submitted), v("started", r.started);
   v("state_changed", r.state_changed);
+  if (!Has(v, 2)) return;
+  v("pool", r.pool), v("position", r.position), v("bad", r.bad), v("bytes_per_second", r.bytes_per_second);
 }
 
 template <typename V, Is<ExportRecord> R>

@@ -39,6 +39,11 @@ struct PoolRecord {
   std::string path{};  // of its devices or files, as the engine opens them; one a line, in no order that matters
   uint64_t size = 0;  // as asked for at creation; 0: what was there
   WallTime created{};
+  WallTime last_scrub{};      // when one that read everything ended
+  uint64_t last_scrub_bad = 0;  // blocks that it found bad
+  WallTime scrub_begun{};     // when the last one began
+  WallTime last_bad_at{};     // when a block was found bad that was not known to be, by whoever read it
+  std::string last_bad{};     // which, and where
   bool operator==(const PoolRecord&) const = default;
 };
 
@@ -150,6 +155,9 @@ struct JobRecord {
   bool delete_on_completion = true;
   uint64_t time_before_removal_us = 300'000'000;   // kept this long after its end; the schema's default of 5 minutes
   WallTime submitted{}, started{}, state_changed{};
+  // Of scrubs: the pool; how far they have come, and what they found on the way; as fast as they may go, 0: no limit.
+  PoolId pool{};
+  uint64_t position = 0, bad = 0, bytes_per_second = 0;
   bool operator==(const JobRecord&) const = default;
 };
 

@@ -12,6 +12,7 @@ namespace {
 
 class ColumnLister {
  public:
+  int version() const { return 1; }
   template <typename T>
   void operator()(const char* column, const T&) {
     if (!sql_.empty()) sql_ += ", ";
@@ -33,9 +34,23 @@ Status CreateTables(sqlite3* db) {
   return Execute(db, "PRAGMA application_id = " + std::to_string(kApplicationId));
 }
 
+// Scrubs that are scheduled, and go on after a restart.
+Status AddScrubs(sqlite3* db) {
+  return Execute(db,
+                 "ALTER TABLE pools ADD COLUMN last_scrub INTEGER NOT NULL DEFAULT 0;"
+                 "ALTER TABLE pools ADD COLUMN last_scrub_bad INTEGER NOT NULL DEFAULT 0;"
+                 "ALTER TABLE pools ADD COLUMN scrub_begun INTEGER NOT NULL DEFAULT 0;"
+                 "ALTER TABLE pools ADD COLUMN last_bad_at INTEGER NOT NULL DEFAULT 0;"
+                 "ALTER TABLE pools ADD COLUMN last_bad TEXT NOT NULL DEFAULT '';"
+                 "ALTER TABLE jobs ADD COLUMN pool BLOB NOT NULL DEFAULT x'00000000000000000000000000000000';"
+                 "ALTER TABLE jobs ADD COLUMN position INTEGER NOT NULL DEFAULT 0;"
+                 "ALTER TABLE jobs ADD COLUMN bad INTEGER NOT NULL DEFAULT 0;"
+                 "ALTER TABLE jobs ADD COLUMN bytes_per_second INTEGER NOT NULL DEFAULT 0");
+}
+
 // Step i makes version i + 1 out of version i. Steps of released versions are never changed.
 using MigrationStep = Status (*)(sqlite3* db);
-constexpr std::array<MigrationStep, Catalog::kSchemaVersion> kSteps = {CreateTables};
+constexpr std::array<MigrationStep, Catalog::kSchemaVersion> kSteps = {CreateTables, AddScrubs};
 
 Status RunSteps(sqlite3* db, int64_t from) {
   for (size_t step = static_cast<size_t>(from); step < kSteps.size(); ++step) LS_RETURN_IF_ERROR(kSteps[step](db));

@@ -110,6 +110,7 @@ void Control::Impl::Adopt(const catalog::Mutation& mutation) {
     job_waiters_.erase(waiters);
   }
   ScheduleJobRemoval();
+  ScheduleScrubs();
   Tell(changes);
 }
 

@@ -33,6 +33,12 @@
 
 namespace lockstep::control {
 
+// When pools are scrubbed by themselves.
+struct ScrubSchedule {
+  uint64_t every_seconds = 0;  // after the last one began or ended; 0: never
+  uint64_t bytes_per_second = 0;
+};
+
 // Everything outlives the Control. The two loops may be the same.
 struct Surroundings {
   io::Loop& control_loop;
@@ -43,6 +49,7 @@ struct Surroundings {
   PoolOpener& pools;
   ExportSink& exports;
   ExportUse& use;
+  ScrubSchedule scrubs = {};
 };
 
 class Control {
@@ -83,8 +90,8 @@ class Control {
   // Done by itself after every change.
   Task<void> RefreshUsage();
   // A job that reads everything in the pool and compares it with its checksums, at most so fast (0: no limit). It ends
-  // in Exception with corrupted when blocks are bad, and names them; one that Lockstep's end interrupts, with
-  // cancelled. in-use: the pool is being scrubbed.
+  // in Exception with corrupted when blocks are bad, and names them. After a restart it goes on where it stood. in-use:
+  // the pool is being scrubbed.
   Task<Result<JobId>> ScrubPool(PoolId pool, uint64_t bytes_per_second);
   // Holds the pool's counts and references against each other (block::Pool::Check).
   Task<Result<block::CheckReport>> CheckPool(PoolId pool);

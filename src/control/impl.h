@@ -1,7 +1,8 @@
 // Inside Control: its state, and the use cases by file. change.cc carries changes out (the intent protocol), startup.cc
 // settles what a crash left, exports.cc keeps the server in step, copying.cc drives background copies, scrubbing.cc
-// scrubs, devices.cc changes a pool's devices, moving.cc exports and imports pools, rules.cc checks the parameters of
-// requests; volumes.cc, groups.cc, replicas.cc, modify.cc and jobs.cc are the use cases, views.cc answers questions.
+// scrubs and scrub_schedule.cc begins them, devices.cc changes a pool's devices, moving.cc exports and imports pools,
+// rules.cc checks the parameters of requests; volumes.cc, groups.cc, replicas.cc, modify.cc and jobs.cc are the use
+// cases, views.cc answers questions.
 #pragma once
 
 #include <atomic>
@@ -44,14 +45,26 @@ struct Draining {
 struct Scrubbing {
   JobId job;
   uint64_t bytes_per_second = 0;
-  uint64_t position = 0;  // where the next run begins
-  uint64_t bad = 0;       // found by the runs before
-  std::vector<block::BadBlock> bad_blocks;
+  uint64_t position = 0;  // how far it has come, and where the next run begins
+  uint64_t bad = 0;
+  std::string names;         // of the bad ones, as far as they are named
+  uint64_t bad_before = 0;   // found by the runs before this one
+  std::string names_before;  // likewise
   bool running = false;  // a run is under way
   uint16_t percent = 0;
   bool storing = false;  // the percentage is on its way into the catalog
   std::shared_ptr<std::atomic<bool>> stop;  // of the run; read on the data loop
 };
+
+// What a run of a scrub tells on its way.
+struct Seen {
+  uint64_t position = 0, bad = 0;
+  uint16_t percent = 0;
+  std::vector<block::BadBlock> bad_blocks{};
+};
+
+// When the pool is due; never: scrubs are not scheduled.
+catalog::WallTime NextScrub(const catalog::PoolRecord& pool, const ScrubSchedule& schedule);
 
 class Control::Impl {
  public:
@@ -183,11 +196,17 @@ class Control::Impl {
   // ---- scrubbing.cc
   void StartScrub(PoolId pool);
   Task<void> RunScrub(PoolId pool);
-  void SeeScrub(PoolId pool, uint16_t percent);
+  // REQUIRES the mutex.
+  Task<Result<JobId>> BeginScrub(PoolId pool, uint64_t bytes_per_second);
+  void SeeScrub(PoolId pool, const Seen& seen);
+  void Collect(Scrubbing& scrub, const Seen& seen) const;
+  std::string NameOf(const block::BadBlock& bad) const;
+  catalog::JobRecord WithProgress(catalog::JobRecord job, const Scrubbing& scrub) const;
   Task<void> StoreScrub(PoolId pool, JobId job);
   Task<void> EndScrub(PoolId pool, Result<block::ScrubReport> report);
+  Task<void> FinishScrub(PoolId pool, catalog::JobRecord job, Result<block::ScrubReport> report);  // REQUIRES the mutex
   Task<Status> ModifyScrub(catalog::JobRecord job, catalog::Operation operation);  // REQUIRES the mutex
-  Task<void> FailInterruptedScrubs();                                              // likewise
+  Task<void> GoOnWithScrubs();                                                     // likewise
   void StopScrubs();
 
   // ---- devices.cc. All but Run, See, Store and End REQUIRE the mutex.
@@ -210,6 +229,12 @@ class Control::Impl {
   Task<Status> TakeInNote(catalog::PoolRecord record, std::shared_ptr<block::Pool> pool, catalog::Mutation brought);
   Task<Status> Relocate(catalog::PoolRecord record, std::shared_ptr<block::Pool> pool);
   Task<void> Drop(std::shared_ptr<block::Pool> pool);
+
+  // ---- scrub_schedule.cc
+  void ScheduleScrubs();
+  Task<void> BeginDueScrubs();
+  void SeeBadBlock(PoolId pool, const block::BadBlock& bad);
+  Task<void> StoreBadBlocks();
 
   // ---- jobs.cc
   void ScheduleJobRemoval();
@@ -236,7 +261,9 @@ class Control::Impl {
   std::set<PoolId> copying_;               // pools whose copy loop runs
   std::vector<io::Closure> copies_ended_;  // who waits for copying_ to become empty
   std::map<JobId, std::vector<io::Closure>> job_waiters_;
-  io::TimerId job_timer_ = io::TimerId::kNone;
+  io::TimerId job_timer_ = io::TimerId::kNone, scrub_timer_ = io::TimerId::kNone;
+  io::WallTime scrub_not_before_{};              // the last attempt of the schedule failed
+  std::map<PoolId, block::BadBlock> bad_blocks_;  // about to be noted
   uint64_t tasks_ = 0;  // that were started from timers and run
   std::map<uint64_t, Listener> listeners_;
   uint64_t next_listener_ = 1;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,9 @@ class PoolOpener {
   virtual Task<Result<std::string>> LeaveIndex(block::PoolId pool, std::string to) = 0;
   // Who opened a pool closes it by dropping it; this ends when all have been closed.
   virtual Task<void> WaitForClosed() { co_return; }
+  // Blocks that pools opened from now on find bad, each when it is met first, whoever read it. Called on the data loop.
+  using BadBlockListener = std::function<void(block::PoolId pool, const block::BadBlock& bad)>;
+  virtual void OnBadBlock(BadBlockListener listener) = 0;
 };
 
 // A volume as clients shall see it.

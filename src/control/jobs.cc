@@ -104,9 +104,7 @@ Task<Result<JobRecord>> Control::Impl::WaitForJob(JobId id) {
   }
   if (job == nullptr) co_return NotFound("the job was deleted while it was waited for");
   if (stopping_ && !IsFinal(job->state)) {
-    const bool anew = job->kind == catalog::JobKind::kScrub;
-    co_return Status(Code::kUnavailable, anew ? "Lockstep is stopping; start the scrub again when it has started"
-                                              : "Lockstep is stopping; the job goes on when it has started again");
+    co_return Status(Code::kUnavailable, "Lockstep is stopping; the job goes on when it has started again");
   }
   co_return *job;
 }

@@ -105,6 +105,9 @@ Task<Status> Control::Impl::Start() {
   const auto guard = co_await changes_.Lock();
   LS_CO_ASSIGN_OR_RETURN(const catalog::Contents contents, catalog_->Load());
   directory_ = Directory(contents);
+  surroundings_.pools.OnBadBlock([this](PoolId pool, const block::BadBlock& bad) {
+    surroundings_.control_loop.Post([this, pool, bad] { SeeBadBlock(pool, bad); });
+  });
   for (const PoolRecord& record : contents.pools) co_await OpenOne(record);
   const Status settled = co_await SettleIntents(contents.intents);
   if (!settled.ok()) {
@@ -119,7 +122,8 @@ Task<Status> Control::Impl::Start() {
   for (const PoolRecord& record : contents.pools) co_await SettleDevices(record.id);
   co_await SettleDrainJobs();
   co_await SyncExports();
-  co_await FailInterruptedScrubs();
+  co_await GoOnWithScrubs();
+  ScheduleScrubs();
   ScheduleJobRemoval();
   KickCopies();
   co_return Status::Ok();
@@ -128,6 +132,7 @@ Task<Status> Control::Impl::Start() {
 Task<void> Control::Impl::Stop() {
   stopping_ = true;
   surroundings_.control_loop.Cancel(job_timer_);
+  surroundings_.control_loop.Cancel(scrub_timer_);
   StopScrubs();
   PauseDrains();
   for (auto& [job, waiters] : std::exchange(job_waiters_, {})) {

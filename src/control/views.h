@@ -18,6 +18,7 @@ struct PoolView {
   Status state{};          // OK, or why the pool could not be opened or has failed
   block::PoolInfo info{};  // all zeroes while it is not open
   std::vector<block::DeviceInfo> devices{};  // likewise
+  io::WallTime next_scrub{};  // when the next one is due; never: scrubs are not scheduled
 };
 
 struct VolumeView {

@@ -197,6 +197,7 @@ Task<Status> Control::Impl::RenameVolume(VolumeId id, std::string name) {
 PoolView Control::Impl::ViewOf(const catalog::PoolRecord& record) const {
   PoolView view;
   view.record = record;
+  view.next_scrub = NextScrub(record, surroundings_.scrubs);
   const auto found = pools_.find(record.id);
   if (found == pools_.end()) {
     view.state = Status(Code::kUnavailable, "the pool is not open");

@@ -146,6 +146,18 @@ Task<Result<std::optional<AnchorPlace>>> AnchorStore::Find() {
   co_return newest;
 }
 
+Task<std::vector<Status>> AnchorStore::LookAtCopies() {
+  const DiskMemory memory = AllocateZeros(kBlockSize);
+  const std::span<std::byte> block(memory.get(), kBlockSize);
+  std::vector<Status> copies;
+  for (const uint64_t copy : kHeaderBlocks) {
+    Status status = co_await ReadDisk(*home_, copy * kBlockSize, block);
+    if (status.ok()) status = DecodeHeader(superblock_, block).status();
+    copies.push_back(std::move(status));
+  }
+  co_return copies;
+}
+
 Task<Result<Anchor>> AnchorStore::Read(const AnchorPlace& place) {
   std::string content;
   for (const auto& [first_block, bytes] : Parts(place)) {

@@ -59,6 +59,8 @@ class AnchorStore {
 
   // Finds the newest anchor; nullopt: there is none.
   Task<Result<std::optional<AnchorPlace>>> Find();
+  // Why each copy of the header is none; OK for those that are. For inspection.
+  Task<std::vector<Status>> LookAtCopies();
   // corrupted: it is damaged.
   Task<Result<Anchor>> Read(const AnchorPlace& place);
 

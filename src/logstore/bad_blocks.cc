@@ -11,7 +11,9 @@ constexpr size_t kMostNamed = 10'000;  // then some may be named again
 
 void BadBlocks::Found(const block::BadBlock& bad, uint32_t crc) {
   if (named_.size() >= kMostNamed) named_.clear();
-  if (named_.emplace(bad.device_block, crc).second) log_.Error("{}", Describe(bad));
+  if (!named_.emplace(bad.device_block, crc).second) return;
+  log_.Error("{}", Describe(bad));
+  if (listener_) listener_(bad);
 }
 
 std::string BadBlocks::Describe(const block::BadBlock& bad) const {

@@ -1,16 +1,11 @@
 #include "logstore/index.h"
 
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <bit>
-#include <cstdarg>
-#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -18,6 +13,8 @@
 #include "base/codec.h"
 #include "logstore/index_files.h"
 #include "logstore/index_manifest.h"
+#include "logstore/index_options.h"
+#include "logstore/read_only_files.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -121,59 +118,15 @@ Status ToStatus(const rocksdb::Status& s) {
   return IoError("index: " + s.ToString());
 }
 
-// RocksDB's own messages, from warnings up, in our log.
-class ForwardingLogger final : public rocksdb::Logger {
- public:
-  explicit ForwardingLogger(Log& log) : Logger(rocksdb::WARN_LEVEL), log_(log) {}
-  using Logger::Logv;
-  void Logv(const char* format, va_list arguments) override {
-    char line[512];
-    std::vsnprintf(line, sizeof line, format, arguments);
-    log_.Warn("index: {}", line);
-  }
-
- private:
-  Log& log_;
-};
-
 std::string_view View(const rocksdb::Slice& s) {
   return {s.data(), s.size()};
-}
-
-rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& log) {
-  rocksdb::Options o;
-  o.env = env;
-  o.create_if_missing = true;
-  o.info_log = std::make_shared<ForwardingLogger>(log);
-  o.write_buffer_size = options.memtable_bytes;
-  o.compression = rocksdb::kNoCompression;  // checksums and addresses do not compress
-  o.max_background_jobs = 2;
-  o.level_compaction_dynamic_level_bytes = true;
-  o.stats_dump_period_sec = 0;
-  o.stats_persist_period_sec = 0;
-  // What a fold writes goes into RocksDB's log too: making it durable is then a sync of a file that is only appended
-  // to, and the tables are written when a memtable is full, whatever the number of checkpoints. After a crash the log
-  // is taken up to where it is whole, so the state is that of some fold.
-  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  o.allow_concurrent_memtable_write = false;  // there is one writer
-  // Nothing is written by closing: what was not persisted is replayed from the log.
-  o.avoid_flush_during_shutdown = true;
-  if (options.background == nullptr)
-    o.avoid_unnecessary_blocking_io = true;
-  else
-    o.max_file_opening_threads = 1;  // and no threads of its own while opening
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.block_size = 8 << 10;
-  o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return o;
 }
 
 }  // namespace
 
 struct Index::Rep {
   io::Background* background = nullptr;
+  std::unique_ptr<io::FileSystem> read_only;  // what `env` goes through, when nothing may be changed
   std::unique_ptr<rocksdb::Env> env;
   std::unique_ptr<rocksdb::DB> owned;  // not that of a frozen view
   rocksdb::DB* db = nullptr;
@@ -228,6 +181,27 @@ Result<std::unique_ptr<Index>> Index::Open(io::FileSystem& files, const std::str
   rep->env = MakeIndexEnv(files, options.background);
   rocksdb::DB* db = nullptr;
   const auto s = rocksdb::DB::Open(DbOptions(rep->env.get(), options, log), directory, &db);
+  rep->Settle();
+  if (!s.ok()) return ToStatus(s).WithContext("cannot open the index in " + directory);
+  rep->owned.reset(db);
+  rep->db = db;
+  return std::unique_ptr<Index>(new Index(std::move(rep)));
+}
+
+Result<std::unique_ptr<Index>> Index::OpenReadOnly(io::FileSystem& files, const std::string& directory,
+                                                   const IndexOptions& options, Log& log) {
+  const auto there = files.Stat(directory + "/CURRENT");
+  if (there.status().code() == Code::kNotFound) return NotFound("there is no index in " + directory);
+  LS_RETURN_IF_ERROR(there.status());
+  LS_ASSIGN_OR_RETURN(std::optional<TornManifest> torn, FindTornManifest(files, directory));
+  auto rep = std::make_unique<Rep>();
+  rep->background = options.background;
+  rep->read_only = ReadOnly(files, std::move(torn));
+  rep->env = MakeIndexEnv(*rep->read_only, options.background);
+  rocksdb::Options o = DbOptions(rep->env.get(), options, log);
+  o.create_if_missing = false;
+  rocksdb::DB* db = nullptr;
+  const auto s = rocksdb::DB::OpenForReadOnly(o, directory, &db);
   rep->Settle();
   if (!s.ok()) return ToStatus(s).WithContext("cannot open the index in " + directory);
   rep->owned.reset(db);

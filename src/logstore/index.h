@@ -102,6 +102,10 @@ class Index {
   // log).
   static Result<std::unique_ptr<Index>> Open(io::FileSystem& files, const std::string& directory,
                                              const IndexOptions& options, Log& log);
+  // An index to be read only: nothing of it is changed, whatever state a crash has left it in. Blocking. corrupted: it
+  // must be rebuilt. not-found: there is none. REQUIRES: nobody else has it open.
+  static Result<std::unique_ptr<Index>> OpenReadOnly(io::FileSystem& files, const std::string& directory,
+                                                     const IndexOptions& options, Log& log);
   // Removes all files of an index that is not open. Blocking.
   static Status Destroy(io::FileSystem& files, const std::string& directory);
   ~Index();

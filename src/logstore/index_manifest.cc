@@ -55,23 +55,32 @@ size_t EndOfRecords(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Result<bool> TrimManifest(io::FileSystem& files, const std::string& directory) {
+Result<std::optional<TornManifest>> FindTornManifest(io::FileSystem& files, const std::string& directory) {
+  const std::optional<TornManifest> none;
   const auto current = files.Open(directory + "/CURRENT", io::FileSystem::Mode::kRead);
-  if (current.status().code() == Code::kNotFound) return false;
+  if (current.status().code() == Code::kNotFound) return none;
   LS_RETURN_IF_ERROR(current.status());
   LS_ASSIGN_OR_RETURN(const std::vector<std::byte> name, ReadAll(**current));
   std::string manifest(reinterpret_cast<const char*>(name.data()), name.size());
   while (!manifest.empty() && manifest.back() == '\n') manifest.pop_back();
-  if (!manifest.starts_with("MANIFEST-")) return false;  // for RocksDB to refuse
+  if (!manifest.starts_with("MANIFEST-")) return none;  // for RocksDB to refuse
 
-  const auto file = files.Open(directory + "/" + manifest, io::FileSystem::Mode::kReadWrite);
-  if (file.status().code() == Code::kNotFound) return false;
+  const std::string path = directory + "/" + manifest;
+  const auto file = files.Open(path, io::FileSystem::Mode::kRead);
+  if (file.status().code() == Code::kNotFound) return none;
   LS_RETURN_IF_ERROR(file.status());
   LS_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadAll(**file));
   const size_t end = EndOfRecords(bytes);
-  if (end == 0 || end == bytes.size()) return false;
-  LS_RETURN_IF_ERROR((*file)->Truncate(end));
-  LS_RETURN_IF_ERROR((*file)->Sync());
+  if (end == 0 || end == bytes.size()) return none;
+  return std::optional<TornManifest>({path, end});
+}
+
+Result<bool> TrimManifest(io::FileSystem& files, const std::string& directory) {
+  LS_ASSIGN_OR_RETURN(const std::optional<TornManifest> torn, FindTornManifest(files, directory));
+  if (!torn) return false;
+  LS_ASSIGN_OR_RETURN(const std::unique_ptr<io::File> file, files.Open(torn->path, io::FileSystem::Mode::kReadWrite));
+  LS_RETURN_IF_ERROR(file->Truncate(torn->whole));
+  LS_RETURN_IF_ERROR(file->Sync());
   return true;
 }
 

@@ -3,6 +3,7 @@
 // cut off.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "io/files.h"
@@ -14,5 +15,12 @@ namespace lockstep::logstore {
 //
 // That what is left is new enough is for the caller to see: Superblock::least_index.
 Result<bool> TrimManifest(io::FileSystem& files, const std::string& directory);
+
+struct TornManifest {
+  std::string path;
+  uint64_t whole = 0;  // bytes up to the torn end
+};
+// What TrimManifest would cut. Changes nothing. Blocking.
+Result<std::optional<TornManifest>> FindTornManifest(io::FileSystem& files, const std::string& directory);
 
 }  // namespace lockstep::logstore

@@ -3,11 +3,13 @@
 // docs/format/log.md.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
+#include "block/integrity.h"
 #include "block/pool.h"
 #include "io/background.h"
 #include "io/clock.h"
@@ -57,6 +59,9 @@ struct Options {
   size_t sweep_records = 64 << 10;
   // Percent of the pool in use at which a warning is logged; none unless somebody says so.
   std::vector<uint32_t> warn_used = {};
+
+  // A block was found bad that was not known to be, by whoever read it. On the pool's loop.
+  std::function<void(const block::BadBlock& bad)> on_bad_block = {};
 
   // Everything small, so that tests meet the rare paths often.
   static Options Tiny();

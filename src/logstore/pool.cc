@@ -58,7 +58,7 @@ LogPool::LogPool(std::unique_ptr<DeviceSet> devices, Label label, std::unique_pt
       table_(std::move(label.table)),
       exported_(label.exported),
       compatible_(label.compatible),
-      bad_blocks_(superblock_.pool, seams.log),
+      bad_blocks_(superblock_.pool, seams.log, options.on_bad_block),
       map_(std::move(index), options.index_cache_bytes / kRecordShare),
       segments_(SegmentsOf(superblock_, table_)),
       writer_(seams.loop, *devices_, seams.log, superblock_, segments_, WriterOptions(segments_, superblock_, options)),

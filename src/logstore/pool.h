@@ -40,6 +40,14 @@ Result<std::unique_ptr<Index>> MakeIndex(const std::string& directory, const Opt
 // anchor (nullopt: the log).
 Task<Result<std::optional<Anchor>>> SourceOfIndex(AnchorStore& anchors, const Superblock& superblock);
 
+// The devices of one pool, put together. Nothing is written to them.
+struct PoolDevices {
+  Label label;  // the newest
+  std::unique_ptr<DeviceSet> devices;
+};
+// `wanted`: nil for whichever pool they hold. Errors as OpenDevices'.
+Task<Result<PoolDevices>> FindDevices(std::vector<DeviceFile> files, block::PoolId wanted, io::Loop& loop, Log& log);
+
 // The device is none of the pool's any more. `was`: its last label.
 Task<Status> MarkRemoved(io::Disk& disk, Label was);
 

@@ -90,7 +90,7 @@ Status TakeMembers(std::vector<Found>& found, Gathered& g) {
 
 // Every device says what it is. The newest table counts: a table is first written to a device that is in it and in the
 // one before, so whoever has all devices of an older one has a newer one in hand (docs/format/log.md).
-Result<Gathered> Gather(std::vector<Found> found, const block::PoolId& wanted, const Seams& seams) {
+Result<Gathered> Gather(std::vector<Found> found, const block::PoolId& wanted, Log& log) {
   for (const Found& f : found)
     if (f.label.status().code() == Code::kIoError || f.label.status().code() == Code::kNotSupported)
       return f.label.status().WithContext(f.file.path);
@@ -108,11 +108,27 @@ Result<Gathered> Gather(std::vector<Found> found, const block::PoolId& wanted, c
     if (!f.file.disk) continue;
     const bool was_member =
         f.label.ok() && f.label->IsMember() && f.label->superblock.pool == g.newest.superblock.pool;
-    seams.log.Warn("pool {}: {} {}", g.newest.superblock.pool.ToString(), f.file.path,
-                   was_member ? "is none of its devices any more" : "is none of its devices; it is left alone");
+    log.Warn("pool {}: {} {}", g.newest.superblock.pool.ToString(), f.file.path,
+             was_member ? "is none of its devices any more" : "is none of its devices; it is left alone");
     if (was_member) g.forgotten.emplace_back(std::move(f.file), *f.label);
   }
   return g;
+}
+
+Task<std::vector<Found>> ReadLabels(std::vector<DeviceFile> files) {
+  std::vector<Found> found;
+  for (DeviceFile& file : files) {
+    Result<Label> label = co_await ReadLabel(*file.disk);
+    found.push_back({std::move(file), std::move(label)});
+  }
+  co_return found;
+}
+
+std::unique_ptr<DeviceSet> PutTogether(Gathered& gathered, io::Loop& loop) {
+  auto devices = std::make_unique<DeviceSet>(loop, gathered.newest.superblock.segment_size);
+  for (auto& [id, file] : gathered.members) devices->Add(id, std::move(file));
+  devices->Map(gathered.newest.table);
+  return devices;
 }
 
 struct FoundIndex {
@@ -206,20 +222,22 @@ Task<Result<std::unique_ptr<block::Pool>>> Open(std::unique_ptr<io::Disk> disk, 
   co_return co_await OpenDevices(std::move(opening), std::move(options), seams);
 }
 
+Task<Result<PoolDevices>> FindDevices(std::vector<DeviceFile> files, block::PoolId wanted, io::Loop& loop, Log& log) {
+  std::vector<Found> found = co_await ReadLabels(std::move(files));
+  LS_CO_ASSIGN_OR_RETURN(Gathered gathered, Gather(std::move(found), wanted, log));
+  PoolDevices pool{gathered.newest, nullptr};
+  pool.devices = PutTogether(gathered, loop);
+  co_return pool;
+}
+
 Task<Result<std::unique_ptr<block::Pool>>> OpenDevices(Opening opening, Options options, Seams seams) {
-  std::vector<Found> found;
-  for (DeviceFile& file : opening.devices) {
-    Result<Label> label = co_await ReadLabel(*file.disk);
-    found.push_back({std::move(file), std::move(label)});
-  }
-  LS_CO_ASSIGN_OR_RETURN(Gathered gathered, Gather(std::move(found), opening.pool, seams));
+  std::vector<Found> found = co_await ReadLabels(std::move(opening.devices));
+  LS_CO_ASSIGN_OR_RETURN(Gathered gathered, Gather(std::move(found), opening.pool, seams.log));
   const Label label = gathered.newest;
   if (label.exported && !opening.import)
     co_return InvalidState(fmt::format("pool {} has been exported; `lockstep pool import` takes it in again",
                                        label.superblock.pool.ToString()));
-  auto devices = std::make_unique<DeviceSet>(seams.loop, label.superblock.segment_size);
-  for (auto& [id, file] : gathered.members) devices->Add(id, std::move(file));
-  devices->Map(label.table);
+  std::unique_ptr<DeviceSet> devices = PutTogether(gathered, seams.loop);
   LS_CO_ASSIGN_OR_RETURN(FoundIndex found_index,
                          co_await FindIndex(opening.index_directory, *devices, label, options, seams));
   auto pool = std::make_unique<LogPool>(std::move(devices), label, std::move(found_index.index), options, seams);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "logstore/inspect.h"
 #include "tests/simulation/follower.h"
 #include "tests/simulation/index_loss.h"
 
@@ -73,6 +74,7 @@ class History {
     env_.set_disk_timing(shape_.timing);
     if (!Format()) return;
     for (int life = 0; life < shape_.lives && Fine(); ++life) Live(life + 1 == shape_.lives);
+    if (Fine() && !damaged_) Inspect();
     if (Fine()) damaged_ ? EndDamaged() : End();
   }
 
@@ -88,6 +90,22 @@ class History {
     env_.loop().RunUntilIdle();
     if (!status.ok()) report_.Add("formatting: " + status.ToString());
     return status.ok();
+  }
+
+  // Whatever the last life has left: it is sound, and looking at it changes nothing.
+  void Inspect() {
+    auto disk = env_.OpenDisk("disk", 0);
+    const auto index = logstore::Index::OpenReadOnly(
+        env_.files(), "index", {256 << 10, 64 << 10, &env_.background()}, env_.log());
+    if (!disk.ok() || !index.ok()) {
+      return report_.Add("the pool cannot be inspected: " + (disk.ok() ? index.status() : disk.status()).ToString());
+    }
+    Result<logstore::Inspection> found = Internal("does not end");
+    Spawn(logstore::Inspect(**disk, index->get()), [&](Result<logstore::Inspection> f) { found = std::move(f); });
+    env_.loop().RunUntilIdle();
+    if (!found.ok()) return report_.Add("inspecting: " + found.status().ToString());
+    for (const std::string& problem : found->problems) report_.Add("inspecting finds: " + problem);
+    ++report_.counts["inspected"];
   }
 
   // Opens the pool, now and then with the index lost or an old one in its place. It must refuse that, or hold what it

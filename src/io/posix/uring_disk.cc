@@ -35,6 +35,7 @@ Status UringDisk::Init() {
 }
 
 UringDisk::~UringDisk() {
+  *self_ = nullptr;
   LS_ASSERT(in_kernel_ == 0 && waiting_.empty() && finished_.empty());
   loop_.Cancel(retry_);
   if (event_.valid()) loop_.Unwatch(event_.get(), *this);
@@ -56,7 +57,11 @@ void UringDisk::Submit(DiskRequest& request) {
 
 void UringDisk::FlushLater() {
   // What is submitted until the loop is about to wait goes along in the same system call, a few at a time.
-  if (!flush_pending_) loop_.BeforeWait([this] { Flush(); });
+  // By then the disk may be gone: what it was asked has entered the kernel with others, and has ended.
+  if (!flush_pending_)
+    loop_.BeforeWait([self = self_] {
+      if (*self) (*self)->Flush();
+    });
   flush_pending_ = true;
 }
 

@@ -64,6 +64,7 @@ class UringDisk final : public Disk, private FdHandler, private Deferred {
   RequestQueue finished_;  // without the kernel: refused or empty; completed by RunDeferred
   unsigned gathered_ = 0;  // submitted to us since we last entered the kernel
   bool flush_pending_ = false;
+  const std::shared_ptr<UringDisk*> self_ = std::make_shared<UringDisk*>(this);  // null when it is gone
   TimerId retry_ = TimerId::kNone;
   Destruction destruction_;
 };

@@ -217,6 +217,29 @@ TEST_P(DiskContract, LearnsThatItsDeviceHasGrownWhenItIsAsked) {
   });
 }
 
+TEST_P(DiskContract, CanBeDestroyedWhenTheLastOfSeveralRequestsOfOneTurnHasEnded) {
+  // Whatever they share, a system call for one, must not outlive them.
+  std::vector<std::unique_ptr<Request>> reads;
+  size_t done = 0;
+  bool gone = false;
+  const auto ended = [&] {
+    if (++done < reads.size()) return;
+    disk_.reset();
+    gone = true;
+  };
+  for (uint64_t i = 0; i < 8; ++i) {
+    reads.push_back(std::make_unique<Request>(Op::kRead, i, 1));
+    reads.back()->then = ended;
+  }
+  Request first(Op::kRead, 9, 1);
+  first.then = [&] {
+    for (auto& r : reads) disk_->Submit(r->request);
+  };
+  OnLoop([&] { disk_->Submit(first.request); });
+  ASSERT_TRUE(WaitFor([&] { return gone; }));
+  OnLoop([] {});  // another turn of the loop
+}
+
 TEST_P(DiskContract, CanBeOpenedOnceAtATime) {
   EXPECT_EQ(env().OpenDisk(Path("disk"), 0).status().code(), Code::kInUse);
   EXPECT_EQ(env().OpenDisk(Path("missing"), 0).status().code(), Code::kNotFound);

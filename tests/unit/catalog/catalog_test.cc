@@ -11,6 +11,8 @@
 #include "base/checksum.h"
 #include "catalog/encoding.h"
 #include "catalog/schema.h"
+#include "catalog/sqlite.h"
+#include "catalog/sqlite_vfs.h"
 #include "sim/crash_points.h"
 #include "sim/env.h"
 
@@ -61,6 +63,11 @@ std::vector<Record> OneOfEach(uint8_t n) {
   AspectRecord aspect{MakeId<AspectId>(n), "aspect", point.id, {volume.id}, group.id, SyncType::kClone};
   aspect.state = AspectState::kRestored;
   aspect.when_point_in_time = time(11);
+  pool.last_scrub = time(20);
+  pool.last_scrub_bad = 3;
+  pool.scrub_begun = time(21);
+  pool.last_bad_at = time(22);
+  pool.last_bad = "block 7";
   JobRecord job{MakeId<JobId>(n), JobKind::kCopy, "job", "CreateListReplica", JobState::kSuspended, 42};
   job.error_code = Code::kNoSpace;
   job.error = "the pool is full";
@@ -72,6 +79,10 @@ std::vector<Record> OneOfEach(uint8_t n) {
   job.delete_on_completion = false;
   job.time_before_removal_us = 7;
   job.submitted = time(12);
+  job.pool = pool.id;
+  job.position = 5;
+  job.bad = 6;
+  job.bytes_per_second = 1 << 20;
   ExportRecord exported{MakeId<ExportId>(n), volume.id, "export", true, time(13)};
   return {pool, volume, group, point, pair, relation, aspect, job, exported};
 }
@@ -208,6 +219,46 @@ TEST_F(CatalogTest, SchemaVersion1IsWhatItWas) {
       << tables;
   EXPECT_EQ(std::count(tables.begin(), tables.end(), ';'), 10);
   EXPECT_EQ(Crc32c(std::as_bytes(std::span(tables))), 1936212527u) << tables;
+}
+
+// Everything that a file of version 1 held is there, and what version 2 added has its default; an intent of version 1
+// is understood.
+TEST_F(CatalogTest, TakesACatalogOfVersion1Along) {
+  {
+    SqliteVfs vfs(env_.files());
+    sqlite3* raw = nullptr;
+    ASSERT_EQ(sqlite3_open_v2(kPath, &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                              vfs.name().c_str()),
+              SQLITE_OK);
+    const Database db(raw);
+    ASSERT_TRUE(Execute(raw, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE").ok());
+    ASSERT_TRUE(Execute(raw, TablesVersion1()).ok());
+    // The intent: nothing to remove, one pool to put.
+    ASSERT_TRUE(Execute(raw,
+                        "INSERT INTO pools VALUES (x'01010101010101010101010101010101', 'main', '/dev/p', 4096, 77);"
+                        "INSERT INTO jobs VALUES (x'02020202020202020202020202020202', 0, 'a', 'b', 2, 42, 0, '', 0,"
+                        " x'', x'00000000000000000000000000000000', x'', x'', 1, 5, 6, 7, 8);"
+                        "INSERT INTO intents (transaction_id, pool, volumes, points, mutation) VALUES ("
+                        "x'03030303030303030303030303030303', x'01010101010101010101010101010101', x'', x'',"
+                        "x'01" "00000000" "01000000" "00" "01010101010101010101010101010101"
+                        "0100000061" "0100000062" "0010000000000000" "0700000000000000');"
+                        "PRAGMA application_id = 1280525140; PRAGMA user_version = 1")
+                    .ok());
+  }
+  const Contents contents = LoadAfresh();
+  ASSERT_EQ(contents.pools.size(), 1u);
+  EXPECT_EQ(contents.pools[0], (PoolRecord{MakeId<PoolId>(1), "main", "/dev/p", 4096, {77}}));
+  ASSERT_EQ(contents.jobs.size(), 1u);
+  EXPECT_EQ(contents.jobs[0].percent, 42);
+  EXPECT_EQ(contents.jobs[0].state_changed.us, 8);
+  EXPECT_TRUE(contents.jobs[0].pool.IsNil());
+  EXPECT_EQ(contents.jobs[0].position, 0u);
+  ASSERT_EQ(contents.intents.size(), 1u);
+  ASSERT_EQ(contents.intents[0].mutation.puts.size(), 1u);
+  EXPECT_EQ(std::get<PoolRecord>(contents.intents[0].mutation.puts[0]),
+            (PoolRecord{MakeId<PoolId>(1), "a", "b", 4096, {7}}));
+  ASSERT_TRUE(Open()->Commit({{{}, OneOfEach(2)}, {}, {}}).ok());
+  EXPECT_EQ(LoadAfresh().pools.size(), 2u);
 }
 
 // The crash loop: state before, one commit that makes, replaces and removes records and intents, state after.

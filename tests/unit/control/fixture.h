@@ -174,8 +174,11 @@ class Opener final : public PoolOpener {
     co_return env_.OpenDisk(path, size);
   }
   Task<Result<std::string>> LeaveIndex(block::PoolId, std::string to) override { co_return to; }
+  void OnBadBlock(BadBlockListener listener) override { bad_block = std::move(listener); }
   // The pool that was opened last at the path; null when it is closed.
   std::shared_ptr<FragilePool> at(const std::string& path) { return open_[path].lock(); }
+
+  BadBlockListener bad_block;
 
  private:
   Result<std::shared_ptr<block::Pool>> Make(const std::string& path) {
@@ -210,11 +213,12 @@ class Exports final : public ExportSink, public ExportUse {
 
 class Node {
  public:
-  Node(sim::SimEnv& env, Media& media) : env_(env), opener_(media, env) {
+  Node(sim::SimEnv& env, Media& media, ScrubSchedule scrubs = {}) : env_(env), opener_(media, env) {
     Result<std::unique_ptr<catalog::Catalog>> opened = catalog::Catalog::Open(env.files(), "/catalog.db", env.log());
     if (!opened.ok()) return;
     control_ = std::make_unique<Control>(
-        Surroundings{env.loop(), env.loop(), env.clock(), env.random(), env.log(), opener_, exports_, exports_},
+        Surroundings{env.loop(), env.loop(), env.clock(), env.random(), env.log(), opener_, exports_, exports_,
+                     scrubs},
         std::move(*opened));
     started_ = Run(control_->Start()).ok();
   }
@@ -257,7 +261,7 @@ class Node {
 class ControlTest : public testing::Test {
  protected:
   void SetUp() override {
-    node_ = std::make_unique<Node>(env_, media_);
+    node_ = std::make_unique<Node>(env_, media_, scrubs_);
     ASSERT_TRUE(node_->started());
     pool_ = Must(Run(control().CreatePool({"p", "/dev/p", 1024 * kMiB})));
   }
@@ -273,7 +277,7 @@ class ControlTest : public testing::Test {
   void Restart() {
     node_.reset();
     env_.Crash();
-    node_ = std::make_unique<Node>(env_, media_);
+    node_ = std::make_unique<Node>(env_, media_, scrubs_);
     ASSERT_TRUE(node_->started());
   }
 
@@ -334,6 +338,7 @@ class ControlTest : public testing::Test {
 
   sim::SimEnv env_{1};
   Media media_;
+  ScrubSchedule scrubs_;  // of nodes started from now on
   std::unique_ptr<Node> node_;
   PoolId pool_;
 

@@ -110,14 +110,141 @@ TEST_F(ScrubTest, OneThatCannotGoOnSaysWhy) {
   EXPECT_NE(done.error.find("the index is gone"), std::string::npos);
 }
 
-TEST_F(ScrubTest, ARestartEndsItAndANewOneCanBegin) {
+TEST_F(ScrubTest, ARestartGoesOnWithItWhereItStood) {
+  engine()->MakeBad({{{}, 9, 43, 4712}});
+  const JobId job = Start(777);
+  env_.loop().RunFor(std::chrono::milliseconds(605));
+  EXPECT_NE(control().Job(job)->error.find("block 43 of layer 9"), std::string::npos) << "told as soon as it is found";
+  EXPECT_EQ(control().Job(job)->error_code, Code::kOk);
+  Restart();
+  EXPECT_EQ(control().Job(job)->state, JobState::kRunning);
+  EXPECT_EQ(Run(control().ScrubPool(pool_, 0)).status().code(), Code::kInUse);
+  const JobRecord done = End(job);
+  EXPECT_EQ(done.error_code, Code::kCorrupted) << "what was found before is not forgotten";
+  EXPECT_NE(done.error.find("has 1 bad block: block 43 of layer 9"), std::string::npos) << done.error;
+  EXPECT_LT(engine()->scrubbed(), 45u) << "only what was left";
+  EXPECT_EQ(engine()->scrub_rate(), 777u);
+}
+
+TEST_F(ScrubTest, APowerCutAtAnyMomentLosesLittleOfIt) {
+  const JobId job = Start();
+  uint64_t all = 0;
+  for (int life = 0; life < 5; ++life) {
+    env_.loop().RunFor(std::chrono::milliseconds(155));
+    all += engine()->scrubbed();
+    env_.faults().CutPowerNow();
+    Restart();
+  }
+  EXPECT_EQ(End(job).state, JobState::kCompleted);
+  all += engine()->scrubbed();
+  EXPECT_GE(all, 100u);
+  EXPECT_LE(all, 110u) << "a position or two for each life";
+}
+
+TEST_F(ScrubTest, ASuspendedOneStaysSoOverARestart) {
   const JobId job = Start();
   RunHalf();
+  ASSERT_TRUE(Run(control().SuspendJob(job)).ok());
+  env_.loop().RunFor(std::chrono::milliseconds(50));
   Restart();
-  const JobRecord ended = *control().Job(job);
-  EXPECT_EQ(ended.state, JobState::kException);
-  EXPECT_EQ(ended.error_code, Code::kCancelled);
-  EXPECT_EQ(End(Start()).state, JobState::kCompleted);
+  env_.loop().RunFor(std::chrono::seconds(2));
+  EXPECT_EQ(control().Job(job)->state, JobState::kSuspended);
+  EXPECT_EQ(engine()->scrubbed(), 0u);
+  ASSERT_TRUE(Run(control().ResumeJob(job)).ok());
+  EXPECT_EQ(End(job).state, JobState::kCompleted);
+  EXPECT_LT(engine()->scrubbed(), 55u);
+}
+
+TEST_F(ScrubTest, ThePoolSaysWhenItWasScrubbedLast) {
+  EXPECT_EQ(control().Pools()[0].record.last_scrub, io::WallTime());
+  EXPECT_EQ(control().Pools()[0].next_scrub, io::WallTime()) << "nothing is scheduled";
+  engine()->MakeBad({{{}, 9, 43, 4712}});
+  End(Start());
+  const io::WallTime ended = env_.clock().Wall();
+  Restart();
+  EXPECT_EQ(control().Pools()[0].record.last_scrub, ended);
+  EXPECT_EQ(control().Pools()[0].record.last_scrub_bad, 1u);
+  // One that fails or is cancelled is none.
+  engine()->FailScrub(IoError("the index is gone"));
+  End(Start());
+  EXPECT_EQ(control().Pools()[0].record.last_scrub, ended);
+}
+
+TEST_F(ScrubTest, ABadBlockThatAnybodyMeetsIsNotedAndTold) {
+  const VolumeId volume = Volume("db");
+  std::string told;
+  const uint64_t subscription = control().Subscribe([&](const ChangeEvent& event) {
+    const auto* pool = event.after ? std::get_if<catalog::PoolRecord>(&*event.after) : nullptr;
+    if (pool != nullptr) told = pool->last_bad;
+  });
+  node_->opener().bad_block(pool_, {volume, 7, 42, 4711});
+  env_.loop().RunFor(std::chrono::milliseconds(10));
+  EXPECT_EQ(told, "block 42 of volume db at device block 4711");
+  control().Unsubscribe(subscription);
+  Restart();
+  EXPECT_EQ(control().Pools()[0].record.last_bad, told);
+  EXPECT_NE(control().Pools()[0].record.last_bad_at, io::WallTime());
+}
+
+class ScheduledScrubTest : public ScrubTest {
+ protected:
+  static constexpr int64_t kDay = 24 * 3600;
+  ScheduledScrubTest() { scrubs_ = {30 * kDay, 4711}; }
+  void RunDays(int64_t days) { env_.loop().RunFor(std::chrono::seconds(days * kDay)); }
+};
+
+TEST_F(ScheduledScrubTest, ScrubsBeginByThemselvesWhenTheyAreDue) {
+  RunDays(29);
+  EXPECT_EQ(engine()->scrubbed(), 0u);
+  RunDays(2);
+  EXPECT_EQ(engine()->scrubbed(), 100u);
+  EXPECT_EQ(engine()->scrub_rate(), 4711u);
+  const catalog::PoolRecord first = control().Pools()[0].record;
+  EXPECT_NE(first.last_scrub, io::WallTime());
+  EXPECT_EQ(control().Pools()[0].next_scrub.us - first.last_scrub.us, 30 * kDay * 1000000);
+  RunDays(28);
+  EXPECT_EQ(engine()->scrubbed(), 100u);
+  RunDays(3);
+  EXPECT_EQ(engine()->scrubbed(), 200u);
+}
+
+TEST_F(ScheduledScrubTest, OneThatWasDueWhileNothingRanBeginsAtTheStart) {
+  const io::WallTime made = control().Pools()[0].record.created;
+  node_.reset();
+  env_.Crash();
+  RunDays(100);
+  node_ = std::make_unique<Node>(env_, media_, scrubs_);
+  ASSERT_TRUE(node_->started());
+  env_.loop().RunFor(std::chrono::seconds(5));
+  EXPECT_EQ(engine()->scrubbed(), 100u);
+  EXPECT_GT(control().Pools()[0].record.last_scrub.us - made.us, 100 * kDay * 1000000);
+}
+
+TEST_F(ScheduledScrubTest, OneByHandCountsAndOneThatIsCancelledIsNotBegunAgainAtOnce) {
+  RunDays(20);
+  End(Start());
+  RunDays(20);
+  EXPECT_EQ(engine()->scrubbed(), 100u) << "ten days too early";
+  RunDays(9);
+  env_.loop().RunFor(std::chrono::seconds(kDay + 5));
+  EXPECT_EQ(engine()->scrubbed(), 200u);
+  const JobId job = Start();
+  RunHalf();
+  ASSERT_TRUE(Run(control().CancelJob(job)).ok());
+  const uint64_t read = engine()->scrubbed();
+  RunDays(29);
+  EXPECT_LE(engine()->scrubbed(), read + 1);
+  RunDays(2);
+  EXPECT_GE(engine()->scrubbed(), read + 100);
+}
+
+TEST_F(ScheduledScrubTest, OneThatCannotReadIsTriedAgainNextTime) {
+  engine()->FailScrub(IoError("the index is gone"));
+  RunDays(31);
+  EXPECT_EQ(control().Pools()[0].record.last_scrub, io::WallTime());
+  engine()->FailScrub(Status());
+  RunDays(31);
+  EXPECT_EQ(engine()->scrubbed(), 100u);
 }
 
 TEST_F(ScrubTest, AStopDoesNotWaitForIt) {
