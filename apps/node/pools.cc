@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <utility>
 
@@ -9,6 +10,7 @@
 
 #include "base/units.h"
 #include "logstore/logstore.h"
+#include "logstore/memory.h"
 
 namespace lockstep::node {
 
@@ -16,6 +18,8 @@ namespace {
 
 using PoolResult = Result<std::shared_ptr<block::Pool>>;
 
+constexpr int kTries = 20;  // to open a device that is in use
+constexpr auto kBetweenTries = std::chrono::milliseconds(100);
 constexpr uint64_t kLookedAt = kMiB;  // of a disk that a pool is about to be made on
 
 struct FreeAligned {
@@ -60,9 +64,11 @@ Task<Status> CheckEmpty(io::Disk& disk, std::string path) {
 
 }  // namespace
 
-LogstorePools::LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used)
+LogstorePools::LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used,
+                             uint64_t memory)
     : env_(env), index_directory_(std::move(index_directory)) {
   options_.warn_used = std::move(warn_used);
+  logstore::SetMemory(options_, memory);
 }
 
 Task<Result<std::unique_ptr<io::Disk>>> LogstorePools::OpenDisk(std::string path, uint64_t create_size) {
@@ -131,6 +137,12 @@ Task<PoolResult> LogstorePools::Create(std::string path, uint64_t size, block::P
 
 Task<PoolResult> LogstorePools::Open(std::string path) {
   auto disk = co_await OpenDisk(path, 0);
+  // After kill -9 the kernel may take a moment to let go of what the requests in flight held.
+  for (int tries = 0; disk.status().code() == Code::kInUse && tries < kTries; ++tries) {
+    co_await env_.data_loop().Switch();
+    co_await env_.data_loop().Sleep(kBetweenTries);
+    disk = co_await OpenDisk(path, 0);
+  }
   if (!disk.ok()) co_return disk.status();
   co_return co_await OpenStore(std::move(path), std::move(disk).value());
 }

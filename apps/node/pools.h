@@ -16,7 +16,8 @@ class LogstorePools final : public control::PoolOpener {
  public:
   // Indexes live in directories under `index_directory`, which must exist. `env` outlives this and the pools.
   // `warn_used`: percent of a pool in use at which a warning is logged.
-  LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used);
+  // `memory`: bytes that each pool may take (logstore/memory.h).
+  LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used, uint64_t memory);
   void OnBadBlock(BadBlockListener listener) override { listener_ = std::move(listener); }
 
   // Refuses a path that holds anything: already-exists when it is a pool, in-use when its first MiB is not all zeroes,
