@@ -146,6 +146,12 @@ class Section {
   Status status_;
 };
 
+Result<uint64_t> ParseMemory(std::string_view text) {
+  LS_ASSIGN_OR_RETURN(const uint64_t bytes, ParseSize(text));
+  if (bytes < logstore::kLeastMemory) return InvalidArgument("too little");
+  return bytes;
+}
+
 io::Endpoint LoopbackPort(uint16_t port) { return {io::Endpoint::Kind::kTcp, "127.0.0.1", port}; }
 
 Status CheckSections(const toml::table& root, std::string_view file, std::initializer_list<std::string_view> known) {
@@ -216,6 +222,7 @@ Result<Config> ParseConfig(std::string_view text, std::string_view file) {
 
   Section pools(file, "pools", table("pools"));
   pools.Percents("warn_used", config.warn_used);
+  pools.Quantity("memory", ParseMemory, "bytes like \"192M\", at least 16M", config.pool_memory);
   pools.Quantity("scrub_every", ParseSeconds, "an interval like \"30d\", or \"0\" for never",
                  config.scrub_every_seconds);
   pools.Quantity("scrub_rate", ParseSize, "bytes a second like \"50M\", or \"0\" for no limit", config.scrub_rate);

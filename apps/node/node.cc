@@ -64,7 +64,8 @@ Result<std::string> Node::NodeId() {
 Task<Status> Node::StartControl() {
   auto catalog = catalog::Catalog::Open(env_.files(), config_.data_directory + "/catalog.db", env_.log());
   if (!catalog.ok()) co_return catalog.status();
-  pools_ = std::make_unique<LogstorePools>(env_, config_.data_directory + "/index", config_.warn_used);
+  pools_ = std::make_unique<LogstorePools>(env_, config_.data_directory + "/index", config_.warn_used,
+                                           config_.pool_memory);
   exports_ = std::make_unique<ExportHub>(env_, NbdLimits(config_));
   control::Surroundings surroundings{env_.control_loop(), env_.data_loop(), env_.clock(), env_.random(),
                                      env_.log(),          *pools_,          *exports_,    *exports_,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "apps/node/whole_file.h"
 #include "base/units.h"
 #include "logstore/logstore.h"
+#include "logstore/memory.h"
 
 namespace lockstep::node {
 
@@ -17,6 +19,8 @@ namespace {
 
 using PoolResult = Result<std::shared_ptr<block::Pool>>;
 
+constexpr int kTries = 20;  // to open a device that is in use
+constexpr auto kBetweenTries = std::chrono::milliseconds(100);
 constexpr uint64_t kLookedAt = kMiB;  // of a disk that a pool is about to be made on
 
 struct FreeAligned {
@@ -61,9 +65,11 @@ Task<Status> CheckEmpty(io::Disk& disk, std::string path) {
 
 }  // namespace
 
-LogstorePools::LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used)
+LogstorePools::LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used,
+                             uint64_t memory)
     : env_(env), index_directory_(std::move(index_directory)) {
   options_.warn_used = std::move(warn_used);
+  logstore::SetMemory(options_, memory);
 }
 
 Task<Result<std::unique_ptr<io::Disk>>> LogstorePools::OpenDisk(std::string path, uint64_t create_size) {
@@ -187,13 +193,24 @@ Task<PoolResult> LogstorePools::Create(std::string path, uint64_t size, block::P
   co_return status;
 }
 
+Task<Result<std::unique_ptr<io::Disk>>> LogstorePools::OpenSoon(std::string path) {
+  auto disk = co_await OpenDisk(path, 0);
+  // After kill -9 the kernel may take a moment to let go of what the requests in flight held.
+  for (int tries = 0; disk.status().code() == Code::kInUse && tries < kTries; ++tries) {
+    co_await env_.data_loop().Switch();
+    co_await env_.data_loop().Sleep(kBetweenTries);
+    disk = co_await OpenDisk(path, 0);
+  }
+  co_return disk;
+}
+
 Task<PoolResult> LogstorePools::Open(control::PoolPlace place) {
   logstore::Opening opening;
   opening.pool = place.pool;
   opening.import = place.import;
   Status unopened;
   for (const std::string& path : place.paths) {
-    auto disk = co_await OpenDisk(path, 0);
+    auto disk = co_await OpenSoon(path);
     if (disk.ok()) opening.devices.push_back({path, std::move(disk).value()});
     else unopened = disk.status();
     // One that is not there may be none of the pool's; if it is, the pool says that it lacks it.

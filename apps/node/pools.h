@@ -18,7 +18,8 @@ class LogstorePools final : public control::PoolOpener {
  public:
   // Indexes live in directories under `index_directory`, which must exist. `env` outlives this and the pools.
   // `warn_used`: percent of a pool in use at which a warning is logged.
-  LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used);
+  // `memory`: bytes that each pool may take (logstore/memory.h).
+  LogstorePools(io::Env& env, std::string index_directory, std::vector<uint32_t> warn_used, uint64_t memory);
   void OnBadBlock(BadBlockListener listener) override { listener_ = std::move(listener); }
 
   // Refuses a path that holds anything: already-exists when it is a pool, in-use when its first MiB is not all zeroes,
@@ -45,6 +46,8 @@ class LogstorePools final : public control::PoolOpener {
   }
   // Opens the disk on the executor; goes on on the data loop.
   Task<Result<std::unique_ptr<io::Disk>>> OpenDisk(std::string path, uint64_t create_size);
+  // One that is there; waits a moment while another process that has been killed still holds it.
+  Task<Result<std::unique_ptr<io::Disk>>> OpenSoon(std::string path);
   Task<bool> IsMissing(std::string path);
   Task<void> RemoveFile(std::string path);
   Task<Result<std::shared_ptr<block::Pool>>> OpenStore(logstore::Opening opening, std::string index_from);

@@ -12,6 +12,9 @@
 namespace lockstep::logstore {
 namespace {
 
+constexpr double kForTrees = 0.5;     // of the cache: what index and filters may keep data blocks from
+constexpr int kMostOpenTables = 512;  // of 64 MiB mostly; each takes some KiB of the cache while it is open
+
 // RocksDB's own messages, from warnings up, in our log.
 class ForwardingLogger final : public rocksdb::Logger {
  public:
@@ -45,6 +48,8 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   // is taken up to where it is whole, so the state is that of some fold.
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.allow_concurrent_memtable_write = false;  // there is one writer
+  // Tables are opened when they are needed, so that opening an index does not take longer the larger it is.
+  o.max_open_files = kMostOpenTables;
   // Nothing is written by closing: what was not persisted is replayed from the log.
   o.avoid_flush_during_shutdown = true;
   if (options.background == nullptr)
@@ -52,9 +57,16 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   else
     o.max_file_opening_threads = 1;  // and no threads of its own while opening
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
+  table.block_cache = rocksdb::NewLRUCache(options.cache_bytes, -1, false, kForTrees);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.block_size = 8 << 10;
+  // Where things are in a table, and its filter, are pages too, in the same cache: what an index takes of memory does
+  // not grow with it. Only the roots of these trees stay, for the tables that are open.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_top_level_index_and_filter = true;
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return o;
 }

@@ -30,7 +30,7 @@ void Overlay::PunchSlots(const Layer& layer, uint64_t block, uint64_t count, Seq
   for (uint64_t b = block; b < block + count; ++b) Write(layer, b, {birth, kHole, 0});
 }
 
-void Overlay::PunchHole(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth) {
+void Overlay::PunchHole(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth, uint64_t mapped) {
   holes_.push_back({birth, layer.id, block, count});
   const uint64_t first_whole = (block + kChunkBlocks - 1) / kChunkBlocks, end_whole = (block + count) / kChunkBlocks;
   if (first_whole + kSmallHoleChunks >= end_whole) return PunchSlots(layer, block, count, birth);
@@ -52,6 +52,7 @@ void Overlay::PunchHole(const Layer& layer, uint64_t block, uint64_t count, Sequ
   layers_.insert(layer.id);
   ranges_[layer.id].push_back({first_whole, end_whole - 1, birth});
   ++range_count_;
+  under_ += std::min(mapped, end_whole - first_whole);
 }
 
 Version Overlay::HoleOver(const ChunkKey& key, SequenceNumber at) const {

@@ -29,7 +29,8 @@ class Overlay {
 
   // `version.birth` is newer than everything in the overlay.
   void Write(const Layer& layer, uint64_t block, const Version& version);
-  void PunchHole(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth);
+  // `mapped`: chunks that the index may hold under it, at most.
+  void PunchHole(const Layer& layer, uint64_t block, uint64_t count, SequenceNumber birth, uint64_t mapped);
 
   // As Index::Lookup, from memory.
   void Lookup(const ChunkKey& key, SequenceNumber at, uint16_t& wanted, ChunkVersions& to) const;
@@ -38,8 +39,9 @@ class Overlay {
   const std::vector<HoleRecord>& holes() const { return holes_; }
 
   bool empty() const { return chunks_.empty() && ranges_.empty(); }
-  // A measure of its size: chunks touched, old versions, holes, and hole ranges weighed by what scanning them costs.
-  size_t weight() const { return chunks_.size() + older_count_ + holes_.size() / 2 + 256 * range_count_; }
+  // A measure of its size, and of what a fold of it takes: chunks touched, old versions, holes; hole ranges, weighed by
+  // what scanning them costs and by the chunks that a fold may have to name under them.
+  size_t weight() const { return chunks_.size() + older_count_ + holes_.size() / 2 + 256 * range_count_ + under_; }
 
   // Layers that anything in here belongs to.
   const std::unordered_set<LayerId>& layers() const { return layers_; }
@@ -73,7 +75,7 @@ class Overlay {
   ChunkTable chunks_;
   std::unordered_map<BlockKey, std::vector<Version>, BlockKeyHash> older_;  // oldest first
   std::unordered_map<LayerId, std::vector<HoleRange>> ranges_;
-  size_t range_count_ = 0, older_count_ = 0;
+  size_t range_count_ = 0, older_count_ = 0, under_ = 0;
   std::vector<HoleRecord> holes_;
   std::unordered_set<LayerId> layers_;
 };

@@ -238,6 +238,13 @@ Result<std::shared_ptr<block::Volume>> LogPool::OpenPoint(block::PointId point, 
   return std::shared_ptr<block::Volume>(std::make_shared<LogPointVolume>(*this, point, volume));
 }
 
+uint64_t LogPool::MappedUnder(const Layer& top) const {
+  uint64_t blocks = top.used_blocks;
+  for (LayerId id = top.parent; structure_.HasLayer(id); id = structure_.layer(id).parent)
+    blocks += structure_.layer(id).used_blocks;
+  return blocks;
+}
+
 void LogPool::Record(const Entry& entry, SequenceNumber sequence, uint64_t location, const uint32_t* crcs) {
   if (!structure_.HasLayer(entry.layer)) return;
   const Layer& layer = structure_.layer(entry.layer);
@@ -247,7 +254,7 @@ void LogPool::Record(const Entry& entry, SequenceNumber sequence, uint64_t locat
     blocks_since_checkpoint_ += entry.count;
     unfolded_blocks_ += entry.count;
   } else {
-    map_.active().PunchHole(layer, entry.block, entry.count, sequence);
+    map_.active().PunchHole(layer, entry.block, entry.count, sequence, MappedUnder(layer));
   }
   MaybeFold();
 }

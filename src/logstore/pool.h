@@ -216,6 +216,8 @@ class LogPool final : public block::Pool {
   // Which blocks of [first_block, +blocks) the layer shows but does not hold itself.
   Task<Result<std::vector<bool>>> Inherited(LayerId layer, uint64_t first_block, uint32_t blocks);
   block::VolumeInfo InfoOf(const VolumeRecord& volume) const;
+  // Blocks that the index may hold of the layer and its ancestors, as of the last fold.
+  uint64_t MappedUnder(const Layer& top) const;
 
   Superblock superblock_;
   const Options options_;

@@ -11,9 +11,12 @@ namespace lockstep::logstore {
 void LogPool::MaybeFold() {
   if (replaying_) return;
   cleaner_->Kick();
-  if (map_.active().weight() < options_.fold_weight) return;
+  const bool full = map_.active().weight() >= options_.fold_weight;
+  // However little room it takes in memory: it would have to be replayed.
+  const bool due = !map_.folding() && blocks_since_checkpoint_ * kBlockSize >= options_.checkpoint_bytes;
+  if (!full && !due) return;
   // The last overlay is still being folded and this one is full: batches wait until there is room again.
-  if (map_.folding()) writer_.Pause();
+  if (full && map_.folding()) writer_.Pause();
   if (background_fold_ || closing_) return;
   background_fold_ = true;
   seams_.loop.Post([this] { Spawn(FoldInBackground()); });

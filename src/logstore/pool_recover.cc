@@ -161,7 +161,9 @@ Task<Status> LogPool::Replay(LogPosition from) {
     replay_position_ = batch->end;
     changes_.Replayed(batch->end, batch->header.total_blocks());
     ++batches;
-    if (map_.active().weight() >= options_.fold_weight) LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
+    // What was frozen and what was growing when the crash came, and the batches that were in flight: nothing else takes
+    // memory yet, so there is room for that, and a fold would look everything up in an index that nobody has in memory.
+    if (map_.active().weight() >= 3 * options_.fold_weight) LS_CO_RETURN_IF_ERROR(co_await FoldNow(false));
   }
   segments_.Open(replay_position_.next_segment);
   if (batches != 0)

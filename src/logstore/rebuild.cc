@@ -275,7 +275,7 @@ void LogPool::WriteAgain(const FoundRecord& f) {
   if (!structure_.HasLayer(f.layer)) return;
   const Layer& layer = structure_.layer(f.layer);
   if (f.version.location == kHole)
-    map_.active().PunchHole(layer, f.block, f.count, f.version.birth);
+    map_.active().PunchHole(layer, f.block, f.count, f.version.birth, MappedUnder(layer));
   else if (f.version.location == kDiedHere)
     map_.active().Write(layer, f.block, {f.version.birth, kHole, 0});
   else

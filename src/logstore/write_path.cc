@@ -22,7 +22,8 @@ uint64_t& Outstanding(block::Request& request) {
   return request.engine_scratch[0];
 }
 
-constexpr uint64_t kMaxHoleBlocks = 1u << 30;  // of one entry
+// Of one entry: 16 GiB. A fold has to name every chunk under it that is mapped, so this bounds what a fold takes.
+constexpr uint64_t kMaxHoleBlocks = 4u << 20;
 
 }  // namespace
 
@@ -61,6 +62,8 @@ bool WritePath::Holds(const VolumeRecord& volume, const block::Request& request)
 }
 
 void WritePath::Write(const VolumeRecord& volume, block::Request& request) {
+  if (request.op != block::Request::Op::kWrite && request.length > kMaxHoleBlocks * kBlockSize)
+    return Spawn(PunchInParts(volume.id, request));
   if (Holds(volume, request)) return held_->waiting.push_back(&request);
   Queue(volume, request);
 }
@@ -80,6 +83,34 @@ Status WritePath::StillFits(const VolumeRecord* volume, const block::Request& re
   if (request.offset > volume->size || request.length > volume->size - request.offset)
     return InvalidArgument("the volume has been made smaller, and does not reach so far any more");
   return {};
+}
+
+Task<void> WritePath::PunchInParts(block::VolumeId id, block::Request& request) {
+  Status status;
+  for (uint64_t done = 0; done < request.length && status.ok();) {
+    block::Request part;
+    part.op = request.op;
+    part.offset = request.offset + done;
+    part.length = std::min(request.length - done, kMaxHoleBlocks * kBlockSize);
+    done += part.length;
+    part.fua = request.fua && done == request.length;
+    co_await SuspendWith([&](auto resume) {
+      using Resume = decltype(resume);
+      part.context = new Resume(std::move(resume));
+      part.done = [](block::Request& r) {
+        const std::unique_ptr<Resume> go_on(static_cast<Resume*>(r.context));
+        (*go_on)();
+      };
+      const VolumeRecord* volume = pool_.structure().Find(id);
+      if (const Status fits = StillFits(volume, part); fits.ok())
+        Write(*volume, part);
+      else
+        CompleteLater(part, fits);
+    });
+    status = part.status;
+  }
+  request.status = status;
+  request.done(request);
 }
 
 bool WritePath::MayWait(const block::Request& request, const Status& room) const {

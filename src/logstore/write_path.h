@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/task.h"
 #include "block/volume.h"
 #include "logstore/log_writer.h"
 #include "logstore/structure.h"
@@ -55,6 +56,8 @@ class WritePath {
   void Enter(LayerId layer, block::Request& request);
   void QueueData(LayerId layer, block::Request& request);
   void QueueHoles(LayerId layer, block::Request& request);
+  // A long hole becomes several requests, one after the other, so that folds keep up and take little at a time.
+  Task<void> PunchInParts(block::VolumeId id, block::Request& request);
   void PieceDone(Piece& piece);
   void RequestDone(block::Request& request);
   void CompleteLater(block::Request& request, Status status);

@@ -38,6 +38,7 @@ socket = ""
 warn_used = [50]
 scrub_every = "2w"
 scrub_rate = "0"
+memory = "1G"
 [nbd]
 listen = ["tcp:0.0.0.0:1", "unix:/x"]
 allow_remote = true
@@ -54,6 +55,7 @@ listen = []
   EXPECT_EQ(config->warn_used, std::vector<uint32_t>{50});
   EXPECT_EQ(config->scrub_every_seconds, 14u * 24 * 3600);
   EXPECT_EQ(config->scrub_rate, 0u);
+  EXPECT_EQ(config->pool_memory, 1u << 30);
   EXPECT_EQ(config->nbd.listen.size(), 2u);
   EXPECT_EQ(config->nbd.connections_max, 7u);
   EXPECT_TRUE(config->cim.listen.empty());
@@ -73,6 +75,8 @@ TEST(Config, WhatIsWrongIsSaidWithItsLine) {
             "lockstep.conf:2: there is no section [iscsi]; there are [node], [admin], [pools], [nbd], [cim]");
   EXPECT_EQ(Refusal("[pools]\nscrub_every = \"monthly\"\n"),
             "lockstep.conf:2: scrub_every must be an interval like \"30d\", or \"0\" for never");
+  EXPECT_EQ(Refusal("[pools]\nmemory = \"8M\"\n"),
+            "lockstep.conf:2: memory must be bytes like \"192M\", at least 16M");
   EXPECT_EQ(Refusal("[pools]\nscrub_rate = 50\n"),
             "lockstep.conf:2: scrub_rate must be bytes a second like \"50M\", or \"0\" for no limit");
   EXPECT_EQ(Refusal("[pools]\nwarn_used = [80, 101]\n"),
@@ -104,7 +108,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   const auto config = ParseConfig(text, "lockstep.conf.sample");
   ASSERT_TRUE(config.ok()) << config.status().message();
   const Config defaults;
-  EXPECT_EQ(settings, 14);
+  EXPECT_EQ(settings, 15);
   EXPECT_EQ(config->name, defaults.name);
   EXPECT_EQ(config->data_directory, defaults.data_directory);
   EXPECT_EQ(config->schema_directory, defaults.schema_directory);
@@ -113,6 +117,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   EXPECT_EQ(config->warn_used, defaults.warn_used);
   EXPECT_EQ(config->scrub_every_seconds, defaults.scrub_every_seconds);
   EXPECT_EQ(config->scrub_rate, defaults.scrub_rate);
+  EXPECT_EQ(config->pool_memory, defaults.pool_memory);
   const std::pair<const Config::Face*, const Config::Face*> faces[] = {{&config->nbd, &defaults.nbd},
                                                                        {&config->cim, &defaults.cim}};
   for (const auto& [read, expected] : faces) {
