@@ -11,14 +11,13 @@
 //
 // Prints a line of JSON. "amplification" is 1 and what the cleaner moved for each byte that was asked for; "written"
 // is what the process wrote for each, all told: data, headers, moves, the index and its log, up to a flush at the end.
-#include <sys/resource.h>
-
 #include <fmt/format.h>
 
 #include <fstream>
 #include <string>
 
 #include "bench/arguments.h"
+#include "bench/cpu.h"
 #include "bench/load.h"
 #include "bench/session.h"
 
@@ -32,15 +31,6 @@ struct Outcome {
   double amplification = 1, written = 1;
   double cpu_seconds = 0;  // of the whole process: loop, executor and the kernel on their behalf
 };
-
-double CpuSeconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 // Bytes that this process caused to be written to storage, as proc(5) counts them.
 uint64_t WrittenBytes() {
@@ -56,18 +46,6 @@ struct Preparation {
   uint64_t volume_size = 0, age = 0;
   bool fill = true, point = false;
 };
-
-// Until the load has ended by itself or `limit` has passed.
-Task<void> Await(io::Loop& loop, Load& load, io::Duration limit) {
-  io::TimerId timer = io::TimerId::kNone;
-  co_await SuspendWith([&](auto resume) {
-    auto shared = std::make_shared<decltype(resume)>(std::move(resume));
-    timer = loop.After(limit, [&load, shared] { load.Stop([shared] { (*shared)(); }); });
-    load.WhenEnded([shared] { (*shared)(); });
-    load.Start();
-  });
-  loop.Cancel(timer);
-}
 
 Task<Status> Prepare(Session& session, const std::vector<std::shared_ptr<block::Volume>>& volumes, Shape shape,
                      Preparation preparation) {

@@ -75,6 +75,17 @@ void Load::Stop(io::Closure stopped) {
   stopped_ = std::move(stopped);
 }
 
+Task<void> Await(io::Loop& loop, Load& load, io::Duration limit) {
+  io::TimerId timer = io::TimerId::kNone;
+  co_await SuspendWith([&](auto resume) {
+    auto shared = std::make_shared<decltype(resume)>(std::move(resume));
+    timer = loop.After(limit, [&load, shared] { load.Stop([shared] { (*shared)(); }); });
+    load.WhenEnded([shared] { (*shared)(); });
+    load.Start();
+  });
+  loop.Cancel(timer);
+}
+
 Latency Summarize(std::vector<Sample> samples) {
   if (samples.empty()) return {};
   std::sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) { return a.took < b.took; });

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/task.h"
 #include "block/volume.h"
 #include "io/clock.h"
 #include "io/loop.h"
@@ -75,6 +76,9 @@ class Load {
   std::vector<Sample> samples_;
   Status status_;
 };
+
+// Runs a load until it has ended by itself or `limit` has passed. On the loop.
+Task<void> Await(io::Loop& loop, Load& load, io::Duration limit);
 
 // Of latencies in microseconds.
 struct Latency {

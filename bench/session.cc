@@ -29,8 +29,8 @@ Task<Status> Run(io::Disk& disk, io::DiskRequest& request) {
 Result<std::unique_ptr<Session>> Session::Create(const Options& options) {
   LS_ASSIGN_OR_RETURN(auto env, io::PosixEnv::Create({.log_level = LogLevel::kWarn}));
   env->Start();
-  std::unique_ptr<Session> session(new Session(std::move(env)));
-  LS_RETURN_IF_ERROR(RunOn(session->loop(), session->MakePool(options)));
+  std::unique_ptr<Session> session(new Session(std::move(env), options));
+  LS_RETURN_IF_ERROR(RunOn(session->loop(), session->MakePool()));
   return session;
 }
 
@@ -45,10 +45,10 @@ Session::~Session() {
   env_->Stop();
 }
 
-Task<Status> Session::MakePool(Options options) {
+Task<Status> Session::MakePool() {
   std::error_code ignored;  // an index that cannot be removed is reported when it is opened
-  std::filesystem::remove_all(options.index, ignored);
-  LS_CO_ASSIGN_OR_RETURN(auto disk, env_->OpenDisk(options.file, 0));
+  std::filesystem::remove_all(options_.index, ignored);
+  LS_CO_ASSIGN_OR_RETURN(auto disk, env_->OpenDisk(options_.file, 0));
   test::AlignedMemory zeroes(kSuperblocks);
   std::fill_n(zeroes.data(), zeroes.size(), std::byte{0});
   const io::Buffer buffer = zeroes.buffer();
@@ -61,11 +61,24 @@ Task<Status> Session::MakePool(Options options) {
   const block::PoolId id{env_->random().NextUuid()};
   const Status formatted = co_await logstore::Format(*disk, id, {});
   LS_CO_RETURN_IF_ERROR(formatted);
+  co_return co_await OpenPool(std::move(disk));
+}
+
+Task<Status> Session::OpenPool(std::unique_ptr<io::Disk> disk) {
   const logstore::Seams seams{env_->data_loop(), env_->executor(), env_->files(), env_->random(), env_->log(),
                                env_->clock()};
-  auto opened = co_await logstore::Open(std::move(disk), options.index, options.pool, seams);
+  auto opened = co_await logstore::Open(std::move(disk), options_.index, options_.pool, seams);
   if (opened.ok()) pool_ = std::move(*opened);
   co_return opened.status();
+}
+
+Task<Result<io::Duration>> Session::Reopen() {
+  co_await pool_->Close();
+  pool_.reset();
+  const io::Instant begin = env_->clock().Now();
+  LS_CO_ASSIGN_OR_RETURN(auto disk, env_->OpenDisk(options_.file, 0));
+  LS_CO_RETURN_IF_ERROR(co_await OpenPool(std::move(disk)));
+  co_return env_->clock().Now() - begin;
 }
 
 Task<Result<std::vector<std::shared_ptr<block::Volume>>>> Session::AddVolumes(size_t count, uint64_t size) {

@@ -46,13 +46,18 @@ class Session {
   block::Pool& pool() { return *pool_; }
   block::TransactionId NewTransaction() { return {env_->random().NextUuid()}; }
 
+  // Closes the pool and opens it again; answers how long opening took. On the data loop. REQUIRES: as for ~Session.
+  Task<Result<io::Duration>> Reopen();
+
   // New volumes of `size` bytes, opened. On the data loop.
   Task<Result<std::vector<std::shared_ptr<block::Volume>>>> AddVolumes(size_t count, uint64_t size);
 
  private:
-  explicit Session(std::unique_ptr<io::PosixEnv> env) : env_(std::move(env)) {}
-  Task<Status> MakePool(Options options);
+  Session(std::unique_ptr<io::PosixEnv> env, Options options) : options_(std::move(options)), env_(std::move(env)) {}
+  Task<Status> MakePool();
+  Task<Status> OpenPool(std::unique_ptr<io::Disk> disk);
 
+  Options options_;
   std::unique_ptr<io::PosixEnv> env_;
   std::unique_ptr<block::Pool> pool_;
 };

@@ -172,6 +172,12 @@ def group_point(programs, directory, pool, members, snapshots):
                                                      f"--members={members}", f"--snapshots={snapshots}"])
 
 
+def past(programs, directory, pool, options, seconds):
+    """A long past: points by the thousand or a deep chain; the answer is the program's own, see bench/past.cc."""
+    return run_program(programs / "bench_past", [f"--file={pool}", f"--index={directory / 'index'}",
+                                                 f"--seconds={seconds}", *options.split()])
+
+
 def smis_group(python, build, directory, snapshots, members):
     """Group snapshots through SMI-S and lockstepd; the answer is that of smis_group.py."""
     script = pathlib.Path(__file__).resolve().parent / "smis_group.py"

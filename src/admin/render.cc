@@ -144,6 +144,7 @@ Json Renderer::Pool(const control::PoolView& view) const {
           {"history", view.info.history},
           {"reclaimable", view.info.reclaimable},
           {"freeing", view.info.freeing},
+          {"flattening", view.info.flattening},
           {"last_sequence", view.info.last},
           {"durable_sequence", view.info.durable},
           {"last_scrub", TimeJson(view.record.last_scrub)},

@@ -90,6 +90,8 @@ struct PoolInfo {
   uint64_t reclaimable = 0;
   // What was freed has not all been taken off yet: `live` and `history` still count some of it. Ends by itself.
   bool freeing = false;
+  // Deep chains of clones are being made cheap to read through. Ends by itself.
+  bool flattening = false;
   uint64_t moved = 0;          // bytes that the engine has copied to bring space back, since the pool was opened
 };
 

@@ -10,6 +10,7 @@
 #include "logstore/index.h"
 #include "logstore/overlay.h"
 #include "logstore/record_cache.h"
+#include "logstore/shortcut_cache.h"
 #include "logstore/structure.h"
 
 namespace lockstep::logstore {
@@ -17,7 +18,10 @@ namespace lockstep::logstore {
 class BlockMap {
  public:
   BlockMap(std::unique_ptr<Index> index, size_t cache_bytes)
-      : index_(std::move(index)), records_(cache_bytes), active_(std::make_unique<Overlay>()) {}
+      : index_(std::move(index)),
+        records_(cache_bytes - cache_bytes / kShortcutShare),
+        shortcuts_(cache_bytes / kShortcutShare),
+        active_(std::make_unique<Overlay>()) {}
 
   Overlay& active() { return *active_; }
   Index& index() { return *index_; }
@@ -41,10 +45,19 @@ class BlockMap {
   std::unique_ptr<Overlay> Thaw() { return std::move(frozen_); }
 
  private:
-  Status LookupIndex(const ChunkKey& key, SequenceNumber at, uint16_t& wanted, Index::Tier tier, ChunkVersions& to);
+  static constexpr size_t kShortcutShare = 8;  // of the cache, one part in so many
+
+  // `layer`: null when it has died.
+  Status LookupIndex(const ChunkKey& key, SequenceNumber at, const Layer* layer, uint16_t& wanted, Index::Tier tier,
+                     ChunkVersions& to);
+  // The record of a chunk.
+  Status Record(const ChunkKey& key, Index::Tier tier, ChunkVersions& to);
+  // What the shortcut of the layer's chunk leads to, for the blocks wanted.
+  Status FollowShortcut(const ChunkKey& key, uint16_t wanted, Index::Tier tier, ChunkVersions& to);
 
   std::unique_ptr<Index> index_;
   RecordCache records_;  // of lookups on the loop
+  ShortcutCache shortcuts_;
   std::unique_ptr<Overlay> active_, frozen_;
 };
 

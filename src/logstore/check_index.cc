@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <map>
 
+#include "logstore/view.h"
+
 namespace lockstep::logstore {
 namespace {
 
 constexpr size_t kMostProblems = 100;
+constexpr uint64_t kLastShortcutChunk = UINT64_MAX >> 24;
 
 class Checker {
  public:
@@ -35,6 +38,7 @@ class Checker {
     LS_RETURN_IF_ERROR(CompareDeaths());
     LS_RETURN_IF_ERROR(CompareSegments());
     LS_RETURN_IF_ERROR(CompareLayers());
+    LS_RETURN_IF_ERROR(CheckShortcuts());
     return std::move(report_);
   }
 
@@ -55,6 +59,9 @@ class Checker {
     if (found == held_.layers.end()) {
       if (std::find(dropped.begin(), dropped.end(), layer) == dropped.end())
         Complain(fmt::format("{} {} is of layer {}, which does not exist", what, block, layer));
+    } else if (version.birth > found->second.written) {
+      Complain(fmt::format("{} {} of layer {} was written as entry {}, and the layer last as entry {}", what, block,
+                           layer, version.birth, found->second.written));
     } else if (held_.to_sweep.empty() && !found->second.Holds(version.birth, death)) {
       Complain(fmt::format("{} {} of layer {}, written as entry {}, is held by nothing", what, block, layer,
                            version.birth));
@@ -90,10 +97,42 @@ class Checker {
     return {};
   }
   Status CompareLayers() {
-    LS_ASSIGN_OR_RETURN(const auto counts, index_.UsedBlocks());
-    for (const auto& [layer, blocks] : counts)
-      if (used_[layer] != blocks)
-        Complain(fmt::format("layer {} holds {} blocks, but {} are counted", layer, used_[layer], blocks));
+    LS_ASSIGN_OR_RETURN(const auto counts, index_.Layers());
+    for (const LayerCounts& c : counts)
+      if (used_[c.layer] != c.used)
+        Complain(fmt::format("layer {} holds {} blocks, but {} are counted", c.layer, used_[c.layer], c.used));
+    return {};
+  }
+  // Each must say what a walk over the ancestors finds.
+  Status CheckShortcuts() {
+    LS_ASSIGN_OR_RETURN(const auto owners, index_.LayersWithShortcuts());
+    const auto& dropped = held_.to_sweep.dropped;
+    for (const LayerId id : owners)
+      if (!held_.layers.contains(id) && std::find(dropped.begin(), dropped.end(), id) == dropped.end())
+        Complain(fmt::format("there are shortcuts of layer {}, which does not exist", id));
+    for (const auto& [id, layer] : held_.layers)
+      if (layer.shortcuts != 0) LS_RETURN_IF_ERROR(CheckShortcutsOf(layer));
+    return {};
+  }
+  Status CheckShortcutsOf(const Layer& layer) {
+    constexpr size_t kAtOnce = 1024;
+    ViewChain below = ChainOf(held_.layers, layer.parent, layer.parent_at);
+    below.insert(below.begin(), {layer.id, 0, layer.shortcuts, true});  // for its shortcuts alone, to find chunks
+    const ViewChain chain(below.begin() + 1, below.end());
+    for (uint64_t next = 0; next < layer.shortcuts;) {
+      uint64_t last = std::min(layer.shortcuts - 1, kLastShortcutChunk);
+      LS_ASSIGN_OR_RETURN(const auto chunks, ChunksOf(index_, below, next, last, kAtOnce));
+      for (const uint64_t chunk : chunks) {
+        Shortcut kept;
+        LS_ASSIGN_OR_RETURN(const Shortcut there, HoldersIn(index_, chain, chunk));
+        LS_RETURN_IF_ERROR(index_.LookupShortcut({layer.id, chunk}, Index::Tier::kDisk, kept));
+        if (kept != there)
+          Complain(fmt::format("the shortcut of layer {} for blocks {} to {} is wrong", layer.id, chunk * kChunkBlocks,
+                               chunk * kChunkBlocks + kChunkBlocks - 1));
+      }
+      if (last >= kLastShortcutChunk) break;
+      next = last + 1;
+    }
     return {};
   }
 

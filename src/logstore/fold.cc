@@ -38,9 +38,8 @@ class Folder {
     }
     const SweepPlan sweep{plan_.sweep, plan_.layers, overlay_.layers(), plan_.superblock, plan_.sweep_limit};
     LS_ASSIGN_OR_RETURN(result_.unfinished, Sweep(sweep, index_, batch_, {result_.segments, result_.used_blocks}));
-    for (const auto& [layer, delta] : result_.used_blocks)
-      batch_.PutUsedBlocks(layer,
-                           static_cast<uint64_t>(static_cast<int64_t>(plan_.layers.at(layer).used_blocks) + delta));
+    PutLayers();
+    for (const auto& [point, record] : plan_.points) batch_.PutPoint(point, record);
     for (const HoleRecord& hole : overlay_.holes()) batch_.PutHole(hole);
     for (const uint32_t segment : plan_.freed) batch_.DropSegment(segment);
     for (const uint32_t segment : plan_.closed) result_.segments.Mention(segment);
@@ -54,6 +53,16 @@ class Folder {
   }
 
  private:
+  // Also of those in which only places have changed: when they were written to last is kept too.
+  void PutLayers() {
+    for (const LayerId layer : overlay_.layers())
+      if (plan_.layers.contains(layer)) result_.used_blocks[layer];
+    for (const auto& [id, delta] : result_.used_blocks) {
+      const Layer& layer = plan_.layers.at(id);
+      batch_.PutLayer({id, static_cast<uint64_t>(static_cast<int64_t>(layer.used_blocks) + delta), layer.written,
+                       layer.shortcuts});
+    }
+  }
   Status PutMarks() {
     for (const TimeMark& mark : plan_.marks) batch_.PutMark(mark);
     // The one at or before the oldest position that is kept still says when that was.
@@ -94,6 +103,13 @@ class Folder {
             if (key.layer == source && r.first_chunk <= key.chunk && key.chunk <= r.last_chunk)
               keys.push_back({layer, key.chunk});
         }
+        if (plan_.layers.at(source).shortcuts != kAllChunks) continue;
+        // They say all that is below.
+        for (const HoleRange& r : ranges) {
+          LS_ASSIGN_OR_RETURN(const auto chunks, index_.ShortcutChunks(source, r.first_chunk, r.last_chunk, SIZE_MAX));
+          for (const uint64_t c : chunks) keys.push_back({layer, c});
+        }
+        break;
       }
     }
     SortUnique(keys);

@@ -26,7 +26,8 @@ struct FoldPlan {
   const SegmentTable* segments = nullptr;  // live counts as of the last fold
   LogPosition position;                    // behind the last entry of the overlay
   SequenceNumber log_start = 1;            // SegmentTable::log_start
-  std::string structure;                   // empty when it has not changed since the last fold
+  std::string structure;                   // its base; empty when it has not changed since the last fold
+  std::vector<std::pair<block::PointId, std::string>> points;  // Structure::TakeChangedPoints
   std::vector<LogPosition> places;         // Checkpoint::places
   std::vector<uint32_t> closed;            // segments, since the last fold
   std::set<uint32_t> freed;                // the same

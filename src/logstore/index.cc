@@ -7,168 +7,17 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <mutex>
 #include <utility>
 
 #include "base/codec.h"
 #include "logstore/index_files.h"
 #include "logstore/index_manifest.h"
 #include "logstore/index_options.h"
+#include "logstore/index_rep.h"
 #include "logstore/read_only_files.h"
 
 namespace lockstep::logstore {
-namespace {
 
-constexpr char kCurrent = 'c', kHistory = 'h', kDeath = 'd', kUsed = 'u', kSegment = 's', kTime = 't', kHoles = 'o',
-               kFound = 'r';
-// and "m...": the checkpoint
-const rocksdb::Slice kRebuildingKey = "mrebuilding", kHolesFromKey = "mholes";
-const rocksdb::Slice kPositionKey = "mposition", kStructureKey = "mstructure";
-
-void AppendBig(std::string& out, uint64_t v, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(v >> (8 * i)));
-}
-uint64_t ReadBig(std::string_view in) {
-  uint64_t v = 0;
-  for (char c : in) v = v << 8 | static_cast<uint8_t>(c);
-  return v;
-}
-
-// Big-endian, so that RocksDB's order is by layer, then by place.
-constexpr size_t kHistoryKeySize = 1 + 4 + 6 + 8;
-std::string CurrentKey(LayerId layer, uint64_t chunk) {
-  std::string k(1, kCurrent);
-  AppendBig(k, layer, 4);
-  AppendBig(k, chunk, 6);
-  return k;
-}
-std::string HistoryKey(LayerId layer, uint64_t block, SequenceNumber birth) {
-  std::string k(1, kHistory);
-  AppendBig(k, layer, 4);
-  AppendBig(k, block, 6);
-  AppendBig(k, birth, 8);
-  return k;
-}
-constexpr size_t kDeathKeySize = 1 + 4 + 8 + 6 + 8;
-std::string DeathKey(LayerId layer, SequenceNumber death, uint64_t block, SequenceNumber birth) {
-  std::string k(1, kDeath);
-  AppendBig(k, layer, 4);
-  AppendBig(k, death, 8);
-  AppendBig(k, block, 6);
-  AppendBig(k, birth, 8);
-  return k;
-}
-std::string SegmentKey(uint32_t segment) {
-  std::string k(1, kSegment);
-  AppendBig(k, segment, 4);
-  return k;
-}
-std::string UsedKey(LayerId layer) {
-  std::string k(1, kUsed);
-  AppendBig(k, layer, 4);
-  return k;
-}
-std::string HoleKey(SequenceNumber birth) {
-  std::string k(1, kHoles);
-  AppendBig(k, birth, 8);
-  return k;
-}
-constexpr size_t kFoundKeySize = 1 + 8 + 4 + 6 + 8;
-std::string FoundKey(const FoundRecord& found) {
-  std::string k(1, kFound);
-  AppendBig(k, found.version.birth, 8);
-  AppendBig(k, found.layer, 4);
-  AppendBig(k, found.block, 6);
-  AppendBig(k, found.version.location, 8);  // copies of one version stand side by side
-  return k;
-}
-// The first key of the table behind the layer's last one.
-std::string LayerEnd(char table, LayerId layer) {
-  std::string k(1, layer == UINT32_MAX ? static_cast<char>(table + 1) : table);
-  AppendBig(k, uint64_t{layer} + 1, 4);
-  return k;
-}
-
-std::string TimeKey(io::WallTime time) {
-  std::string k(1, kTime);
-  AppendBig(k, static_cast<uint64_t>(std::max<int64_t>(0, time.us)), 8);
-  return k;
-}
-
-using HistoryValue = HistoryRecord;  // without layer and block, which are in the key
-std::string EncodeHistory(const Version& v, SequenceNumber death) {
-  std::string out;
-  Encoder(out).Little(death).Little(v.location).Little(v.crc);
-  return out;
-}
-bool DecodeHistory(std::string_view in, SequenceNumber birth, HistoryValue& out) {
-  Decoder d(in);
-  out.death = d.Little<uint64_t>();
-  out.version.birth = birth;
-  out.version.location = d.Little<uint64_t>();
-  out.version.crc = d.Little<uint32_t>();
-  return d.ok();
-}
-
-Status ToStatus(const rocksdb::Status& s) {
-  if (s.ok()) return {};
-  if (s.IsIncomplete()) return {Code::kUnavailable, "not in memory"};
-  if (s.IsNoSpace()) return NoSpace("the index's file system is full: " + s.ToString());
-  if (s.IsCorruption()) return Corrupted("the index is damaged; it can be rebuilt from the log: " + s.ToString());
-  return IoError("index: " + s.ToString());
-}
-
-std::string_view View(const rocksdb::Slice& s) {
-  return {s.data(), s.size()};
-}
-
-}  // namespace
-
-struct Index::Rep {
-  io::Background* background = nullptr;
-  std::unique_ptr<io::FileSystem> read_only;  // what `env` goes through, when nothing may be changed
-  std::unique_ptr<rocksdb::Env> env;
-  std::unique_ptr<rocksdb::DB> owned;  // not that of a frozen view
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Snapshot* snapshot = nullptr;
-  std::mutex changing;  // guards `failure`; a checkpoint and the next fold come from two of the executor's threads
-  Status failure;
-
-  ~Rep() {
-    if (snapshot) db->ReleaseSnapshot(snapshot);
-    owned.reset();
-    Settle();
-  }
-  // What a call has started in the background is over, where that has to happen in the same order every time.
-  void Settle() const {
-    if (background != nullptr) background->Settle();
-  }
-  // One at a time, and none after one that has failed: RocksDB (7.8) ends the process when its log is used again.
-  template <typename Work>
-  Status Change(const Work& work) {
-    const std::lock_guard lock(changing);
-    if (!failure.ok()) return failure;
-    failure = ToStatus(work());
-    Settle();
-    return failure;
-  }
-  rocksdb::ReadOptions Reading() const {
-    rocksdb::ReadOptions read;
-    read.snapshot = snapshot;
-    return read;
-  }
-};
-struct Index::Batch::Rep {
-  rocksdb::WriteBatch batch;
-  std::vector<ChunkKey> changed;
-  // Keys [first, end) that go. Deleted one by one, when it is written, and not by DeleteRange: where there are range
-  // tombstones, iterators of RocksDB before 8.6 take a block that cannot be read, or is not in memory when only memory
-  // is asked, for one that holds nothing, and a lookup answers with an older version.
-  std::vector<std::pair<std::string, std::string>> ranges;
-};
-
-Index::Batch::Batch() : rep_(std::make_unique<Rep>()) {}
-Index::Batch::~Batch() = default;
 Index::Index(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 Index::~Index() = default;
 
@@ -307,32 +156,25 @@ Result<std::vector<uint64_t>> Index::Chunks(LayerId layer, uint64_t first, uint6
   return merged;
 }
 
-Result<std::vector<std::pair<LayerId, uint64_t>>> Index::UsedBlocks() const {
-  std::vector<std::pair<LayerId, uint64_t>> used;
+Result<std::vector<LayerCounts>> Index::Layers() const {
+  std::vector<LayerCounts> layers;
   std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
-  for (it->Seek(rocksdb::Slice(&kUsed, 1)); it->Valid() && it->key().size() == 5 && it->key()[0] == kUsed; it->Next())
-    used.emplace_back(static_cast<LayerId>(ReadBig(View(it->key()).substr(1))),
-                      Decoder(View(it->value())).Little<uint64_t>());
+  for (it->Seek(rocksdb::Slice(&kUsed, 1)); it->Valid() && it->key().size() == 5 && it->key()[0] == kUsed; it->Next()) {
+    LayerCounts counts{static_cast<LayerId>(ReadBig(View(it->key()).substr(1)))};
+    Decoder d(View(it->value()));
+    counts.used = d.Little<uint64_t>();
+    if (d.remaining() != 0) {
+      counts.written = d.Little<uint64_t>();
+      counts.shortcuts = d.Little<uint64_t>();
+    }
+    if (!d.ok()) return Corrupted("a layer's record of the index is damaged; rebuild the index from the log");
+    layers.push_back(counts);
+  }
   if (!it->status().ok()) return ToStatus(it->status());
-  return used;
+  return layers;
 }
 
 namespace {
-Status DamagedHistory() {
-  return Corrupted("a history record of the index is damaged; rebuild the index from the log");
-}
-// Calls visit(key, value) for the keys from `first` on, as long as they are at most `last` and it answers true or an
-// error.
-template <typename Visit>
-Status ForEachKey(rocksdb::DB& db, const rocksdb::ReadOptions& read, const std::string& first, const std::string& last,
-                  Visit visit) {
-  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(read));
-  for (it->Seek(first); it->Valid() && View(it->key()) <= last; it->Next()) {
-    LS_ASSIGN_OR_RETURN(const bool go_on, visit(View(it->key()), View(it->value())));
-    if (!go_on) break;
-  }
-  return ToStatus(it->status());
-}
 LayerId FirstLayer(LayerId layer) {
   return layer == kNoLayer ? 0 : layer;
 }
@@ -341,9 +183,12 @@ LayerId LastLayer(LayerId layer) {
 }
 }  // namespace
 
-Result<std::optional<HistoryRecord>> Index::FindHistory(LayerId layer, uint64_t block, SequenceNumber birth) const {
+Result<std::optional<HistoryRecord>> Index::FindHistory(LayerId layer, uint64_t block, SequenceNumber birth,
+                                                        Tier tier) const {
   std::string value;
-  const auto s = rep_->db->Get(rep_->Reading(), HistoryKey(layer, block, birth), &value);
+  rocksdb::ReadOptions read = rep_->Reading();
+  read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
+  const auto s = rep_->db->Get(read, HistoryKey(layer, block, birth), &value);
   if (s.IsNotFound()) return std::optional<HistoryRecord>();
   if (!s.ok()) return ToStatus(s);
   HistoryRecord record{layer, block, {}, 0};
@@ -478,105 +323,8 @@ Result<std::optional<Checkpoint>> Index::LoadCheckpoint() const {
   while (d.ok() && d.remaining() != 0) c.places.push_back(GetPosition(d));
   if (!d.ok()) return Corrupted("the index's checkpoint is damaged; rebuild the index from the log");
   c.structure = std::move(structure);
+  LS_RETURN_IF_ERROR(AppendPoints(c.structure));
   return std::optional(std::move(c));
-}
-
-void Index::Batch::PutChunk(const ChunkKey& key, const ChunkVersions& versions) {
-  const std::string record = EncodeMapRecord(versions), name = CurrentKey(key.layer, key.chunk);
-  rep_->changed.push_back(key);
-  if (record.empty())
-    rep_->batch.Delete(name);
-  else
-    rep_->batch.Put(name, record);
-}
-std::vector<ChunkKey> Index::Batch::TakeChanged() {
-  return std::exchange(rep_->changed, {});
-}
-void Index::Batch::PutHistory(LayerId layer, uint64_t block, const Version& version, SequenceNumber death) {
-  rep_->batch.Put(HistoryKey(layer, block, version.birth), EncodeHistory(version, death));
-  rep_->batch.Put(DeathKey(layer, death, block, version.birth), rocksdb::Slice());
-}
-void Index::Batch::DropHistory(const HistoryRecord& r) {
-  rep_->batch.Delete(HistoryKey(r.layer, r.block, r.version.birth));
-  rep_->batch.Delete(DeathKey(r.layer, r.death, r.block, r.version.birth));
-}
-void Index::Batch::DropChunks(LayerId layer, uint64_t end_chunk) {
-  rep_->batch.Delete(UsedKey(layer));
-  rep_->ranges.emplace_back(CurrentKey(layer, 0), CurrentKey(layer, end_chunk));
-}
-void Index::Batch::DropHistoryBefore(LayerId layer, uint64_t end_block) {
-  rep_->ranges.emplace_back(HistoryKey(layer, 0, 0), HistoryKey(layer, end_block, 0));
-}
-void Index::Batch::PutSegment(const SegmentCount& count) {
-  std::string value;
-  Encoder(value).Little(count.live).Little(count.youngest).Little(count.written);
-  rep_->batch.Put(SegmentKey(count.segment), value);
-}
-void Index::Batch::DropSegment(uint32_t segment) {
-  rep_->batch.Delete(SegmentKey(segment));
-}
-void Index::Batch::PutUsedBlocks(LayerId layer, uint64_t blocks) {
-  std::string value;
-  Encoder(value).Little(blocks);
-  rep_->batch.Put(UsedKey(layer), value);
-}
-void Index::Batch::PutMark(const TimeMark& mark) {
-  std::string value;
-  Encoder(value).Little(mark.at);
-  rep_->batch.Put(TimeKey(mark.time), value);
-}
-void Index::Batch::DropMarksBefore(io::WallTime time) {
-  rep_->ranges.emplace_back(TimeKey({0}), TimeKey(time));
-}
-void Index::Batch::DropLayer(LayerId layer) {
-  rep_->batch.Delete(UsedKey(layer));
-  for (const char table : {kCurrent, kHistory, kDeath}) {
-    std::string first(1, table);
-    AppendBig(first, layer, 4);
-    rep_->ranges.emplace_back(first, LayerEnd(table, layer));
-  }
-}
-void Index::Batch::PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
-                                 uint64_t number, SequenceNumber log_start,
-                                 const std::vector<LogPosition>& places) {
-  std::string value;
-  Encoder e(value);
-  e.Bytes(pool.uuid.bytes);
-  PutPosition(e, position);
-  e.Little(number).Little(log_start);
-  for (const LogPosition& place : places) PutPosition(e, place);
-  rep_->batch.Put(kPositionKey, value);
-  if (!structure.empty()) rep_->batch.Put(kStructureKey, rocksdb::Slice(structure.data(), structure.size()));
-}
-
-void Index::Batch::PutHole(const HoleRecord& hole) {
-  std::string value;
-  Encoder(value).Little(hole.layer).Little(hole.block).Little(hole.count);
-  rep_->batch.Put(HoleKey(hole.birth), value);
-}
-void Index::Batch::DropHole(SequenceNumber birth) {
-  rep_->batch.Delete(HoleKey(birth));
-}
-void Index::Batch::PutHolesKnownFrom(SequenceNumber from) {
-  std::string value;
-  Encoder(value).Little(from);
-  rep_->batch.Put(kHolesFromKey, value);
-}
-void Index::Batch::PutFound(const FoundRecord& f) {
-  std::string value;
-  Encoder(value).Little(f.version.crc).Little(f.count).Little(f.death);
-  Encoder(value).Little(static_cast<uint8_t>(f.verified ? 1 : 0)).Little(f.rank);
-  rep_->batch.Put(FoundKey(f), value);
-}
-void Index::Batch::DropFound(const FoundRecord& f) {
-  rep_->batch.Delete(FoundKey(f));
-}
-void Index::Batch::BeginRebuild() {
-  rep_->batch.Put(kRebuildingKey, "");
-}
-void Index::Batch::EndRebuild() {
-  rep_->batch.Delete(kRebuildingKey);
-  rep_->ranges.emplace_back(std::string(1, kFound), std::string(1, kFound + 1));
 }
 
 Result<std::vector<HoleRecord>> Index::Holes(SequenceNumber from, size_t limit) const {
@@ -630,33 +378,6 @@ Result<std::vector<FoundRecord>> Index::Found(const FoundRecord* after, size_t l
         return Result<bool>(found.size() < limit);
       }));
   return found;
-}
-
-Status Index::ExpandRanges(Batch& batch) const {
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
-  for (const auto& [first, end] : batch.rep_->ranges) {
-    for (it->Seek(first); it->Valid() && View(it->key()) < end; it->Next()) {
-      const std::string_view key = View(it->key());
-      batch.rep_->batch.Delete(it->key());
-      HistoryRecord r;
-      if (key[0] != kHistory || key.size() != kHistoryKeySize) continue;
-      if (!DecodeHistory(View(it->value()), ReadBig(key.substr(11)), r)) return DamagedHistory();
-      batch.rep_->batch.Delete(DeathKey(static_cast<LayerId>(ReadBig(key.substr(1, 4))), r.death,
-                                        ReadBig(key.substr(5, 6)), r.version.birth));
-    }
-    if (!it->status().ok()) return ToStatus(it->status());
-  }
-  return {};
-}
-
-Status Index::Write(Batch& batch) {
-  LS_RETURN_IF_ERROR(ExpandRanges(batch));
-  batch.rep_->ranges.clear();
-  return rep_->Change([&] { return rep_->db->Write(rocksdb::WriteOptions(), &batch.rep_->batch); });
-}
-
-Status Index::Persist() {
-  return rep_->Change([&] { return rep_->db->FlushWAL(true); });
 }
 
 }  // namespace lockstep::logstore

@@ -7,7 +7,9 @@
 //   history: (layer, block, birth)  -> death, location, crc: versions that were replaced but that some retained
 //                                      position p of the layer, birth <= p < death, still sees
 //   deaths:  (layer, death, block, birth) -> nothing: the history in the order in which it may be forgotten
-//   used:    layer                  -> number of blocks that the layer maps itself
+//   used:    layer                  -> number of blocks that the layer maps itself, LayerCounts
+//   shortcut: (layer, chunk)        -> which ancestors hold what the layer does not (shortcut.h)
+//   point:   point                  -> that part of the checkpoint's structure
 //   segment: segment                -> number of live blocks, newest birth among them, SegmentTable::written
 //   holes:   birth                  -> layer, block, count: the log's holes, as long as a rebuilding needs them
 //   found:   birth, layer, block, location -> only while the index is rebuilt (rebuild.h)
@@ -29,6 +31,7 @@
 #include "io/clock.h"
 #include "io/files.h"
 #include "logstore/map_record.h"
+#include "logstore/shortcut.h"
 #include "logstore/structure.h"
 
 namespace lockstep::logstore {
@@ -124,10 +127,18 @@ class Index {
   // Chunks of the layer in [first, last] that have a current record or history, ascending, at most `limit`. Blocking.
   Result<std::vector<uint64_t>> Chunks(LayerId layer, uint64_t first, uint64_t last, size_t limit) const;
 
-  // Blocks that each layer maps itself, as the folds have counted them. Blocking.
-  Result<std::vector<std::pair<LayerId, uint64_t>>> UsedBlocks() const;
-  // The history record of a version, if there is one. Blocking.
-  Result<std::optional<HistoryRecord>> FindHistory(LayerId layer, uint64_t block, SequenceNumber birth) const;
+  // As LookupRecord. Empty: there is none, so nobody holds anything where the layer has shortcuts.
+  Status LookupShortcut(const ChunkKey& key, Tier tier, Shortcut& to) const;
+  // Chunks of the layer in [first, last] that have a shortcut, ascending, at most `limit`. Blocking.
+  Result<std::vector<uint64_t>> ShortcutChunks(LayerId layer, uint64_t first, uint64_t last, size_t limit) const;
+  // Ascending. Blocking.
+  Result<std::vector<LayerId>> LayersWithShortcuts() const;
+
+  // As folds and the flattener have counted them. Blocking.
+  Result<std::vector<LayerCounts>> Layers() const;
+  // The history record of a version, if there is one. kMemory as for Lookup.
+  Result<std::optional<HistoryRecord>> FindHistory(LayerId layer, uint64_t block, SequenceNumber birth,
+                                                   Tier tier = Tier::kDisk) const;
   // The span's history in the order of death, at most `limit`. Blocking.
   Result<std::vector<HistoryRecord>> HistoryByDeath(const DeathSpan& span, size_t limit) const;
   // Visits everything that the layer holds, or that all do (kNoLayer), until `visit` answers false. Blocking.
@@ -167,7 +178,10 @@ class Index {
     // `end_block`, without the death records.
     void DropChunks(LayerId layer, uint64_t end_chunk);
     void DropHistoryBefore(LayerId layer, uint64_t end_block);
-    void PutUsedBlocks(LayerId layer, uint64_t blocks);
+    void PutLayer(const LayerCounts& counts);
+    void PutShortcut(const ChunkKey& key, const Shortcut& shortcut);
+    // Those of chunks before `end_chunk`.
+    void DropShortcuts(LayerId layer, uint64_t end_chunk);
     void PutSegment(const SegmentCount& count);
     void DropSegment(uint32_t segment);
     void DropLayer(LayerId layer);
@@ -181,7 +195,9 @@ class Index {
     void EndRebuild();
     void PutMark(const TimeMark& mark);
     void DropMarksBefore(io::WallTime time);
-    // `structure` may be empty: the one written before still holds.
+    // A point's part of the structure; none: it has been released.
+    void PutPoint(const block::PointId& point, std::string_view record);
+    // `structure`, without its points, may be empty: the one written before still holds.
     void PutCheckpoint(const block::PoolId& pool, const LogPosition& position, std::string_view structure,
                        uint64_t number, SequenceNumber log_start, const std::vector<LogPosition>& places);
 
@@ -199,6 +215,7 @@ class Index {
   struct Rep;
   explicit Index(std::unique_ptr<Rep> rep);
   Status ExpandRanges(Batch& batch) const;
+  Status AppendPoints(std::string& structure) const;
   std::unique_ptr<Rep> rep_;
 };
 

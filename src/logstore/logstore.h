@@ -57,6 +57,8 @@ struct Options {
   uint64_t change_budget_bytes = uint64_t{1} << 30;
   // Records of deleted volumes and released points that one fold forgets at most.
   size_t sweep_records = 64 << 10;
+  // Chunks of a deep chain of clones for which shortcuts are made at a time.
+  size_t flatten_chunks = 256;
   // Percent of the pool in use at which a warning is logged; none unless somebody says so.
   std::vector<uint32_t> warn_used = {};
 

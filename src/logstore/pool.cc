@@ -79,6 +79,7 @@ LogPool::~LogPool() = default;
 Task<void> LogPool::Close() {
   closing_ = true;
   co_await history_.Stop();
+  co_await flattener_.Stop();
   CancelSweep();
   if (sweeping_) co_await SuspendWith([this](auto resume) { swept_ = std::move(resume); });
   co_await cleaner_->Stop();
@@ -208,6 +209,7 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
     drop_generation_ = reads_->NewGeneration();
   });
   SweepSoon();
+  flattener_.Look();
   history_.Watch();
   // Resumed in the middle of a batch's completions: let the others be recorded first.
   const Status appended = append.status;
@@ -246,8 +248,9 @@ uint64_t LogPool::MappedUnder(const Layer& top) const {
 }
 
 void LogPool::Record(const Entry& entry, SequenceNumber sequence, uint64_t location, const uint32_t* crcs) {
-  if (!structure_.HasLayer(entry.layer)) return;
-  const Layer& layer = structure_.layer(entry.layer);
+  const Layer* const written = structure_.Wrote(entry.layer, sequence);
+  if (!written) return;
+  const Layer& layer = *written;
   if (entry.type == EntryType::kWrite) {
     for (uint32_t i = 0; i < entry.count; ++i)
       map_.active().Write(layer, entry.block + i, {sequence, location + i, crcs[i]});
@@ -280,6 +283,7 @@ block::PoolInfo LogPool::Info() const {
   const uint64_t dead = segments_.closed_dead_blocks();
   info.reclaimable = (dead > unfolded_blocks_ ? dead - unfolded_blocks_ : 0) * kBlockSize;
   info.freeing = !structure_.to_sweep().empty();
+  info.flattening = flattener_.busy();
   info.moved = cleaner_->moved_blocks() * kBlockSize;
   info.last = writer_.last();
   info.durable = writer_.durable();

@@ -19,6 +19,7 @@
 #include "logstore/change_stream.h"
 #include "logstore/cleaner.h"
 #include "logstore/device_set.h"
+#include "logstore/flattener.h"
 #include "logstore/history.h"
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
@@ -116,6 +117,9 @@ class LogPool final : public block::Pool {
   // as the structure; so it stays while what it answers lives.
   Task<Result<io::AsyncMutex::Guard>> FoldAll();
   const Seams& seams() const { return seams_; }
+  // What the flattener has done: Structure's.
+  void SetShortcuts(LayerId layer, uint64_t end_chunk) { structure_.SetShortcuts(layer, end_chunk); }
+  void NotDeep(LayerId layer) { structure_.NotDeep(layer); }
   // The map in the index knows of everything before this entry.
   SequenceNumber folded() const { return folded_; }
   uint64_t fold_number() const { return fold_number_; }
@@ -242,6 +246,7 @@ class LogPool final : public block::Pool {
   bool anchor_due_ = false;        // the one that there is speaks of segments that leave
   std::set<uint32_t> suspects_;    // while rebuilding: Finder::suspects
   HistoryKeeper history_{*this};
+  Flattener flattener_{*this, options_.flatten_chunks};
 
   io::AsyncMutex structure_turn_;           // changes of structure and the freezing of the map, one at a time
   io::AsyncMutex fold_turn_;                // folds and moves, one at a time

@@ -58,7 +58,8 @@ FoldPlan LogPool::PlanFold() {
   for (const DeathSpan& span : plan.sweep.forgotten) add(span.layer);
   for (const LayerTail& tail : plan.sweep.tails) add(tail.layer);
   // With what is to be swept still in it: sweeping again after a crash finds nothing more.
-  if (structure_.version() != structure_folded_) plan.structure = structure_.Encode();
+  if (structure_.version() != structure_folded_) plan.structure = structure_.EncodeBase();
+  plan.points = structure_.TakeChangedPoints();
   return plan;
 }
 

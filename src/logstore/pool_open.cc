@@ -171,6 +171,7 @@ Options Options::Tiny() {
   o.fold_weight = 24;
   o.checkpoint_bytes = 256 << 10;
   o.sweep_records = 40;
+  o.flatten_chunks = 1;
   o.change_budget_bytes = 2 << 20;
   return o;
 }

@@ -7,7 +7,6 @@
 #include "logstore/write_path.h"
 
 namespace lockstep::logstore {
-
 namespace {
 
 IndexOptions IndexOptionsOf(const Options& options, const Seams& seams) {
@@ -85,6 +84,7 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
   writer_.Start(replay_position_, LS_PLANTED(3) ? 1 : seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
   SweepSoon();
+  flattener_.Look();
   history_.Start(*mark);
   // What was replayed may have been only in the device's cache; from here on it is acknowledged again, by being read.
   co_return co_await SyncNow();
@@ -93,16 +93,16 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
 Task<Result<LogPosition>> LogPool::LoadIndex() {
   LogPosition from{.segment = 0, .block = 0, .next_segment = 1, .previous_crc = 0, .next = 1};
   Result<std::optional<Checkpoint>> checkpoint = Internal("not read");
-  Result<std::vector<std::pair<LayerId, uint64_t>>> used = Internal("not read");
+  Result<std::vector<LayerCounts>> layers = Internal("not read");
   Result<std::vector<SegmentCount>> segments = Internal("not read");
   auto load = [&] {
     checkpoint = map_.index().LoadCheckpoint();
-    used = map_.index().UsedBlocks();
+    layers = map_.index().Layers();
     segments = map_.index().Segments();
   };
   co_await seams_.executor.Call(seams_.loop, load);
   LS_CO_RETURN_IF_ERROR(checkpoint.status());
-  LS_CO_RETURN_IF_ERROR(used.status());
+  LS_CO_RETURN_IF_ERROR(layers.status());
   LS_CO_RETURN_IF_ERROR(segments.status());
   for (const SegmentCount& s : *segments) {
     // Freed behind what the index knows, and gone with its device or taken for the anchor since.
@@ -114,7 +114,7 @@ Task<Result<LogPosition>> LogPool::LoadIndex() {
   }
   if (*checkpoint) {
     LS_CO_ASSIGN_OR_RETURN(structure_, Structure::Decode((*checkpoint)->structure));
-    for (const auto& [layer, blocks] : *used) structure_.AddUsedBlocks(layer, static_cast<int64_t>(blocks));
+    for (const LayerCounts& counts : *layers) structure_.RestoreLayer(counts);
     structure_folded_ = structure_.version();
     from = (*checkpoint)->position;
     fold_number_ = (*checkpoint)->number;

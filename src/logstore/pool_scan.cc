@@ -9,6 +9,7 @@
 #include "logstore/read_path.h"
 #include "logstore/scan.h"
 #include "logstore/scrub.h"
+#include "logstore/view.h"
 #include "logstore/volume.h"
 #include "logstore/write_path.h"
 
@@ -188,10 +189,8 @@ Task<Result<std::vector<bool>>> LogPool::Inherited(LayerId layer, uint64_t first
       const ViewChain chain = ChainOf(structure_, layer, kNow);
       auto warm = [&] {
         ChunkVersions ignored;
-        for (const auto& [l, at] : chain) {
-          uint16_t wanted = 0xffff;
-          if (!map_.index().Lookup({l, chunk}, at, Index::Tier::kDisk, wanted, ignored).ok()) break;
-        }
+        uint16_t wanted = 0xffff;
+        (void)LookupView(map_.index(), chain, chunk, wanted, ignored);  // an error shows again below
       };
       co_await seams_.executor.Call(seams_.loop, warm);
       tier = Index::Tier::kDisk;  // from the cache now, but for the rarest of races

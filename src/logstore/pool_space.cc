@@ -36,12 +36,12 @@ Task<Result<io::AsyncMutex::Guard>> LogPool::FoldAll() {
 Task<Result<block::VolumeSpace>> LogPool::Space(block::VolumeId volume) {
   Result<io::AsyncMutex::Guard> turn = co_await FoldAll();
   if (!turn.ok()) co_return turn.status();
-  const std::unique_ptr<Index> index = map_.index().Freeze();
+  const std::unique_ptr<Index> index = map_.index().Freeze();  // and of this very moment are losses and chain
   turn->Release();
   LS_CO_ASSIGN_OR_RETURN(const std::vector<Losses> all, LossesOf(structure_, {block::Removal{{volume}, {}}}));
   const Losses& losses = all.front();
   const VolumeRecord& record = *structure_.Find(volume);
-  ShownWalk shown(*index, ChainOf(structure_, record.top), record.size / kBlockSize, losses);
+  ShownWalk shown(*index, ChainOf(structure_, record.top, kNow), record.size / kBlockSize, losses);
   FreedWalk freed(*index, losses);
   LS_CO_RETURN_IF_ERROR(co_await WalkThrough(seams_, shown, kChunksAtOnce));
   LS_CO_RETURN_IF_ERROR(co_await WalkThrough(seams_, freed, kRecordsAtOnce));

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/checksum.h"
 #include "logstore/pool.h"
+#include "logstore/view.h"
 
 namespace lockstep::logstore {
 
@@ -170,24 +172,17 @@ Status ReadPath::Plan(Op& op, int attempt) {
 void ReadPath::Warm(Op& op, int attempt) {
   // The index would have to wait for its disk. Let an executor do that: it brings the records into the cache, and the
   // plan is made again. What changes meanwhile is seen by that plan, as if the read had come later.
-  std::vector<std::pair<ChunkKey, SequenceNumber>> keys;
-  const uint64_t first = op.request->offset / kBlockSize / kChunkBlocks;
-  const uint64_t last = (op.request->offset + op.request->length - 1) / kBlockSize / kChunkBlocks;
-  LayerId layer = op.layer;
-  SequenceNumber at = op.at;
-  while (layer != kNoLayer) {
-    for (uint64_t chunk = first; chunk <= last; ++chunk) keys.push_back({{layer, chunk}, at});
-    if (!pool_.structure().HasLayer(layer)) break;
-    const Layer& l = pool_.structure().layer(layer);
-    at = l.parent_at;
-    layer = l.parent;
-  }
-  pool_.seams().executor.Run([this, &op, attempt, keys = std::move(keys), &index = pool_.map().index()] {
+  ViewChain chain = ChainOf(pool_.structure(), op.layer, op.at);
+  const uint64_t first = op.request->offset / kBlockSize;
+  const uint64_t end = first + op.request->length / kBlockSize;
+  pool_.seams().executor.Run([this, &op, attempt, first, end, chain = std::move(chain), &index = pool_.map().index()] {
     ChunkVersions ignored;
-    for (const auto& [key, position] : keys) {
-      uint16_t wanted = 0xffff;
+    for (uint64_t b = first; b < end;) {
+      const uint64_t chunk = b / kChunkBlocks, next = std::min(end, (chunk + 1) * kChunkBlocks);
+      auto wanted = static_cast<uint16_t>(((1u << (next - b)) - 1) << b % kChunkBlocks);
       // An error shows again, and is reported, when the plan is made.
-      if (!index.Lookup(key, position, Index::Tier::kDisk, wanted, ignored).ok()) break;
+      if (!LookupView(index, chain, chunk, wanted, ignored).ok()) break;
+      b = next;
     }
     pool_.seams().loop.Post([this, &op, attempt] { Start(op, attempt + 1); });
   });

@@ -191,6 +191,7 @@ Task<Status> LogPool::Rebuild(const Anchor& anchor) {
   seams_.log.Warn("pool {}: rebuilding the index from {} segments, as of entry {}", name, superblock_.segment_count,
                   anchor.position.next - 1);
   LS_CO_ASSIGN_OR_RETURN(structure_, Structure::Decode(anchor.structure));
+  structure_.AllPointsChanged();  // the new index has none of them
   Index::Batch begin;
   begin.BeginRebuild();
   begin.PutHolesKnownFrom(anchor.holes_from);
@@ -272,8 +273,9 @@ Task<Status> LogPool::WriteFoundAgain() {
 }
 
 void LogPool::WriteAgain(const FoundRecord& f) {
-  if (!structure_.HasLayer(f.layer)) return;
-  const Layer& layer = structure_.layer(f.layer);
+  const Layer* const written = structure_.Wrote(f.layer, f.version.birth);
+  if (!written) return;
+  const Layer& layer = *written;
   if (f.version.location == kHole)
     map_.active().PunchHole(layer, f.block, f.count, f.version.birth, MappedUnder(layer));
   else if (f.version.location == kDiedHere)

@@ -1,7 +1,6 @@
 #include "logstore/scan.h"
 
 #include <algorithm>
-#include <set>
 
 namespace lockstep::logstore {
 namespace {
@@ -32,27 +31,12 @@ Status AddChunk(const Index& index, const ViewChain& chain, uint64_t chunk, uint
                 ExtentList& extents) {
   uint16_t wanted = 0xffff;
   ChunkVersions versions = {};
-  for (const auto& [layer, at] : chain) {
-    LS_RETURN_IF_ERROR(index.Lookup({layer, chunk}, at, Index::Tier::kDisk, wanted, versions));
-    if (wanted == 0) break;
-  }
+  LS_RETURN_IF_ERROR(LookupView(index, chain, chunk, wanted, versions));
   for (uint64_t b = from; b < to; ++b) extents.Add(b, b + 1, versions[b % kChunkBlocks].is_data());
   return {};
 }
 
 }  // namespace
-
-ViewChain ChainOf(const Structure& structure, LayerId layer, SequenceNumber at) {
-  ViewChain chain;
-  while (layer != kNoLayer) {
-    chain.emplace_back(layer, at);
-    if (!structure.HasLayer(layer)) break;
-    const Layer& l = structure.layer(layer);
-    at = l.parent_at;
-    layer = l.parent;
-  }
-  return chain;
-}
 
 Result<std::vector<block::Extent>> ScanExtents(const Index& index, const ViewChain& chain, uint64_t first, uint64_t end,
                                                size_t limit) {
@@ -60,15 +44,10 @@ Result<std::vector<block::Extent>> ScanExtents(const Index& index, const ViewCha
   uint64_t at = first;
   // One extent more than asked for shows that the one before is complete.
   while (at < end && extents.size() <= limit) {
-    std::set<uint64_t> chunks;
     uint64_t horizon = (end - 1) / kChunkBlocks;  // chunks up to here are known
-    for (const auto& [layer, position] : chain) {
-      LS_ASSIGN_OR_RETURN(const auto some, index.Chunks(layer, at / kChunkBlocks, horizon, kChunksOfPage));
-      chunks.insert(some.begin(), some.end());
-      if (some.size() == kChunksOfPage) horizon = std::min(horizon, some.back());
-    }
+    LS_ASSIGN_OR_RETURN(const auto chunks, ChunksOf(index, chain, at / kChunkBlocks, horizon, kChunksOfPage));
     for (const uint64_t chunk : chunks) {
-      if (chunk > horizon || extents.size() > limit) break;
+      if (extents.size() > limit) break;
       const uint64_t from = std::max(at, chunk * kChunkBlocks), to = std::min(end, (chunk + 1) * kChunkBlocks);
       extents.Add(at, from, false);
       LS_RETURN_IF_ERROR(AddChunk(index, chain, chunk, from, to, extents));

@@ -176,11 +176,15 @@ Task<block::VolumeId> Scrub::VolumeThatShows(MovedBlock block) {
   const Structure& structure = pool_.structure();
   std::vector<block::VolumeId> candidates;
   for (const auto& [id, volume] : structure.volumes()) {
-    const ViewChain chain = ChainOf(structure, volume.top, kNow);
-    const auto in = std::find_if(chain.begin(), chain.end(), [&](const auto& l) { return l.first == block.layer; });
-    if (in == chain.end() || in->second < block.birth) continue;
+    LayerId layer = volume.top;
+    SequenceNumber at = kNow;
+    while (layer != kNoLayer && layer != block.layer) {
+      at = structure.layer(layer).parent_at;
+      layer = structure.layer(layer).parent;
+    }
+    if (layer == kNoLayer || at < block.birth) continue;
     // The layer's own volume first.
-    candidates.insert(in == chain.begin() ? candidates.begin() : candidates.end(), id);
+    candidates.insert(layer == volume.top ? candidates.begin() : candidates.end(), id);
   }
   if (candidates.size() > kMostVolumesAsked) candidates.resize(kMostVolumesAsked);
   const uint64_t chunk = block.block / kChunkBlocks;
@@ -192,10 +196,8 @@ Task<block::VolumeId> Scrub::VolumeThatShows(MovedBlock block) {
     const ViewChain chain = ChainOf(structure, volume->top, kNow);
     auto warm = [&] {
       ChunkVersions ignored;
-      for (const auto& [layer, at] : chain) {
-        uint16_t wanted = 0xffff;
-        if (!pool_.map().index().Lookup({layer, chunk}, at, Index::Tier::kDisk, wanted, ignored).ok()) break;
-      }
+      uint16_t wanted = static_cast<uint16_t>(1u << slot);
+      (void)LookupView(pool_.map().index(), chain, chunk, wanted, ignored);  // an error shows again below
     };
     co_await pool_.seams().executor.Call(pool_.seams().loop, warm);
     volume = structure.Find(id);

@@ -83,18 +83,7 @@ Result<size_t> FreedWalk::StepHistory(Part& part, size_t limit, bool& done) {
   return records.size();
 }
 
-std::vector<LayerView> ChainOf(const Structure& structure, LayerId top) {
-  std::vector<LayerView> chain;
-  SequenceNumber at = kNow;
-  while (top != kNoLayer) {
-    chain.push_back({top, at});
-    at = structure.layer(top).parent_at;
-    top = structure.layer(top).parent;
-  }
-  return chain;
-}
-
-ShownWalk::ShownWalk(const Index& index, std::vector<LayerView> chain, uint64_t volume_blocks,
+ShownWalk::ShownWalk(const Index& index, ViewChain chain, uint64_t volume_blocks,
                      const Losses& losses)
     : index_(index),
       chain_(std::move(chain)),
@@ -103,53 +92,41 @@ ShownWalk::ShownWalk(const Index& index, std::vector<LayerView> chain, uint64_t 
 
 Result<bool> ShownWalk::Step(size_t records) {
   // The next chunks that any layer of the chain knows of, as far as every layer has been asked.
-  std::vector<uint64_t> chunks;
   uint64_t bound = last_chunk_;
-  for (const LayerView& view : chain_) {
-    LS_ASSIGN_OR_RETURN(const auto some, index_.Chunks(view.layer, next_chunk_, last_chunk_, records));
-    if (some.size() == records) bound = std::min(bound, some.back());
-    chunks.insert(chunks.end(), some.begin(), some.end());
-  }
-  std::sort(chunks.begin(), chunks.end());
-  chunks.erase(std::unique(chunks.begin(), chunks.end()), chunks.end());
-  for (const uint64_t chunk : chunks)
-    if (chunk <= bound) LS_RETURN_IF_ERROR(CountChunk(chunk));
+  LS_ASSIGN_OR_RETURN(const auto chunks, ChunksOf(index_, chain_, next_chunk_, bound, records));
+  for (const uint64_t chunk : chunks) LS_RETURN_IF_ERROR(CountChunk(chunk));
   next_chunk_ = bound + 1;
   return next_chunk_ <= last_chunk_;
 }
 
 Status ShownWalk::CountChunk(uint64_t chunk) {
-  uint16_t wanted = UINT16_MAX;
+  LS_ASSIGN_OR_RETURN(const Shortcut holders, HoldersIn(index_, chain_, chunk));
+  LayerId loaded = kNoLayer;
   std::vector<ChunkVersions> current;
-  for (const LayerView& view : chain_) {
-    if (wanted == 0) break;
-    const ChunkKey key{view.layer, chunk};
-    const uint16_t before = wanted;
-    ChunkVersions found = {};
-    LS_RETURN_IF_ERROR(index_.Lookup(key, view.at, Index::Tier::kDisk, wanted, found));
-    if (before == wanted) continue;
-    LS_RETURN_IF_ERROR(index_.LookupAll({key}, current));
-    for (uint32_t slot = 0; slot < kChunkBlocks; ++slot)
-      if ((before & ~wanted & (1u << slot)) != 0 && found[slot].is_data())
-        LS_RETURN_IF_ERROR(Count(view, chunk * kChunkBlocks + slot, found[slot], current[0][slot]));
+  for (uint32_t slot = 0; slot < kChunkBlocks; ++slot) {
+    const Holder& holder = holders[slot];
+    if (holder.layer == kNoLayer) continue;
+    if (holder.layer != loaded) LS_RETURN_IF_ERROR(index_.LookupAll({{holder.layer, chunk}}, current));
+    loaded = holder.layer;
+    LS_RETURN_IF_ERROR(Count(holder, chunk * kChunkBlocks + slot, current[0][slot]));
   }
   return {};
 }
 
-Status ShownWalk::Count(const LayerView& view, uint64_t block, const Version& version, const Version& current) {
+Status ShownWalk::Count(const Holder& holder, uint64_t block, const Version& current) {
   ++shown_;
-  const auto loss = losses_.find(view.layer);
+  const auto loss = losses_.find(holder.layer);
   if (loss == losses_.end()) {
     ++shared_;
     return {};
   }
   SequenceNumber death = kNow;
-  if (version.birth != current.birth) {
-    LS_ASSIGN_OR_RETURN(const auto record, index_.FindHistory(view.layer, block, version.birth));
+  if (holder.birth != current.birth) {
+    LS_ASSIGN_OR_RETURN(const auto record, index_.FindHistory(holder.layer, block, holder.birth));
     if (!record) return Corrupted("a history record of the index is missing");
     death = record->death;
   }
-  if (!loss->second.Frees(version.birth, death)) ++shared_;
+  if (!loss->second.Frees(holder.birth, death)) ++shared_;
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include "logstore/index.h"
 #include "logstore/removal.h"
+#include "logstore/view.h"
 
 namespace lockstep::logstore {
 
@@ -35,19 +36,11 @@ class FreedWalk {
   uint64_t blocks_ = 0;
 };
 
-// A layer, and the position as of which it is looked through.
-struct LayerView {
-  LayerId layer = kNoLayer;
-  SequenceNumber at = kNow;
-};
-// A layer's view of now, and those through which its ancestors are seen.
-std::vector<LayerView> ChainOf(const Structure& structure, LayerId top);
-
 // Counts the blocks that a chain of views shows, and how many of them something else than `losses` holds too.
 class ShownWalk {
  public:
   // REQUIRES: `losses` outlives it.
-  ShownWalk(const Index& index, std::vector<LayerView> chain, uint64_t volume_blocks,
+  ShownWalk(const Index& index, ViewChain chain, uint64_t volume_blocks,
             const Losses& losses);
   // As FreedWalk's; `records` are chunks here.
   Result<bool> Step(size_t records);
@@ -56,10 +49,10 @@ class ShownWalk {
 
  private:
   Status CountChunk(uint64_t chunk);
-  Status Count(const LayerView& view, uint64_t block, const Version& version, const Version& current);
+  Status Count(const Holder& holder, uint64_t block, const Version& current);
 
   const Index& index_;
-  const std::vector<LayerView> chain_;
+  const ViewChain chain_;
   const uint64_t last_chunk_;
   const Losses& losses_;
   uint64_t next_chunk_ = 0, shown_ = 0, shared_ = 0;

@@ -248,14 +248,8 @@ void Structure::SetLogPosition(PointId id, const LogPosition& log) {
   const auto it = points_.find(id);
   if (it == points_.end()) return;  // released again before it was written
   it->second.log = log;
+  changed_points_.insert(id);
   ++version_;
-}
-
-void Structure::AddUsedBlocks(LayerId layer, int64_t delta) {
-  const auto it = layers_.find(layer);
-  if (it == layers_.end() || delta == 0) return;
-  it->second.used_blocks = static_cast<uint64_t>(static_cast<int64_t>(it->second.used_blocks) + delta);
-  if (it->second.tops != 0) top_blocks_ = static_cast<uint64_t>(static_cast<int64_t>(top_blocks_) + delta);
 }
 
 namespace {
@@ -311,10 +305,12 @@ void Structure::Do(const TakePoint& c, SequenceNumber at) {
     Retain(point.members.back().layer, point.position);
   }
   points_[c.point] = std::move(point);
+  changed_points_.insert(c.point);
 }
 void Structure::Do(const ReleasePoint& c, SequenceNumber at) {
   const PointRecord point = std::move(points_.at(c.point));
   points_.erase(c.point);
+  changed_points_.insert(c.point);
   for (const PointMember& m : point.members) Unretain(m.layer, point.position, at);
 }
 void Structure::Do(const Clone& c, SequenceNumber) {
@@ -351,6 +347,7 @@ LayerId Structure::NewLayer(LayerId parent, SequenceNumber parent_at) {
   layer.parent = parent;
   layer.parent_at = parent_at;
   if (parent != kNoLayer) Retain(parent, parent_at);
+  if (IsDeep(id)) deep_.insert(id);
   return id;
 }
 void Structure::Retain(LayerId layer, SequenceNumber at) {
@@ -392,6 +389,7 @@ void Structure::DropIfDead(LayerId id, SequenceNumber now) {
     const LayerId parent = it->second.parent;
     const SequenceNumber parent_at = it->second.parent_at;
     layers_.erase(it);
+    deep_.erase(id);
     sweep_.dropped.push_back(id);
     if (parent != kNoLayer) Release(layers_.at(parent), parent_at, now);
     id = parent;

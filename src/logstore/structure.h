@@ -22,15 +22,19 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/codec.h"
 #include "block/pool.h"
 #include "logstore/format.h"
+#include "logstore/shortcut.h"
 
 namespace lockstep::logstore {
 
 inline constexpr LayerId kNoLayer = 0;
+// A chain is deep when it takes more layers than this to find what a layer does not hold itself.
+inline constexpr uint32_t kMostLayers = 4;
 inline constexpr SequenceNumber kNow = UINT64_MAX;
 
 struct Layer {
@@ -40,9 +44,15 @@ struct Layer {
   uint32_t tops = 0;                     // volumes whose top layer this is: 0 or 1
   std::vector<SequenceNumber> retained;  // positions that points and children hold, ascending, with repetitions
   uint64_t used_blocks = 0;              // mapped by the layer itself as of the last fold; kept in the index
+  // No entry later than this one has written to it; kNow: nobody knows. So what it holds as of this position or a later
+  // one is what it holds now. In the index as of the last fold.
+  SequenceNumber written = 0;
+  // Its chunks before this one have shortcuts (shortcut.h), in the index; kAllChunks: all have.
+  uint64_t shortcuts = 0;
   // A window retains all positions of these, both included; kNow: and those to come. None when keep_from > keep_to.
   SequenceNumber keep_from = kNow, keep_to = 0;
 
+  bool flat() const { return parent == kNoLayer || shortcuts == kAllChunks; }
   bool keeps() const { return keep_from <= keep_to; }
   // Whether the window does, for some p of [from, to).
   bool Keeps(SequenceNumber from, SequenceNumber to) const {
@@ -54,6 +64,14 @@ struct Layer {
   bool Holds(SequenceNumber birth, SequenceNumber death) const {
     return (tops != 0 && death == kNow) || Retains(birth, death);
   }
+};
+
+// What the index keeps of a layer beside its blocks.
+struct LayerCounts {
+  LayerId layer = kNoLayer;
+  uint64_t used = 0;              // blocks that it maps itself
+  SequenceNumber written = kNow;  // Layer::written
+  uint64_t shortcuts = 0;         // Layer::shortcuts
 };
 
 // History of a layer that may have lost the last position that saw it: what died as entries up to `upto`, from (death,
@@ -136,6 +154,10 @@ class Structure {
   const PointRecord* Find(block::PointId id) const;
   const Layer& layer(LayerId id) const { return layers_.at(id); }
   bool HasLayer(LayerId id) const { return layers_.contains(id); }
+  const Layer* FindLayer(LayerId id) const {
+    const auto it = layers_.find(id);
+    return it == layers_.end() ? nullptr : &it->second;
+  }
   const std::map<LayerId, Layer>& layers() const { return layers_; }
   // Whose the layer is or was; null when that has been forgotten, which it may be for layers that ended before entry
   // owners_known_from().
@@ -157,6 +179,18 @@ class Structure {
   // Learned when the batch that took the point has been written.
   void SetLogPosition(block::PointId id, const LogPosition& log);
   void AddUsedBlocks(LayerId layer, int64_t delta);
+  // The entry has written to the layer. Null: which has died.
+  const Layer* Wrote(LayerId layer, SequenceNumber at);
+  // As the index has it; after Decode.
+  void RestoreLayer(const LayerCounts& counts);
+  // Layers below which the chain is deep, ascending; some of them may be so no more.
+  const std::set<LayerId>& deep() const { return deep_; }
+  bool IsDeep(LayerId layer) const;
+  // It has shortcuts up to this chunk now, or it is not deep any more.
+  void SetShortcuts(LayerId layer, uint64_t end_chunk);
+  void NotDeep(LayerId layer) { deep_.erase(layer); }
+  // Every layer that there has been so far is below this one.
+  LayerId next_layer() const { return next_layer_; }
   // Of all layers that are tops, together.
   uint64_t top_blocks() const { return top_blocks_; }
   const SweepWork& to_sweep() const { return sweep_; }
@@ -170,7 +204,13 @@ class Structure {
   // Transactions applied since it was made or decoded.
   uint64_t transactions() const { return transactions_; }
 
+  // All of it: the base, then the points.
   std::string Encode() const;
+  std::string EncodeBase() const;
+  // The points that are not as they were at the last call, each as Encode has it; of those that are no more, nothing.
+  std::vector<std::pair<block::PointId, std::string>> TakeChangedPoints();
+  // The next TakeChangedPoints answers all.
+  void AllPointsChanged();
   static Result<Structure> Decode(std::string_view bytes);
 
  private:
@@ -188,6 +228,8 @@ class Structure {
   void CloseWindow(VolumeRecord& volume, SequenceNumber now);
   void LoseKept(LayerId layer, SequenceNumber now);
   void MoveKept(LayerId layer, SequenceNumber from, SequenceNumber now);
+  static std::string EncodePoint(const PointRecord& point);
+  bool DecodePoint(Decoder& d);
   void EncodeWindows(Encoder& e) const;
   bool DecodeWindows(Decoder& d, uint8_t version);
   bool DecodeOwners(Decoder& d, uint8_t version);
@@ -203,7 +245,9 @@ class Structure {
 
   std::unordered_map<block::VolumeId, VolumeRecord> volumes_;
   std::unordered_map<block::PointId, PointRecord> points_;
+  std::unordered_set<block::PointId> changed_points_;
   std::map<LayerId, Layer> layers_;
+  std::set<LayerId> deep_;
   SweepWork sweep_;
   std::unordered_map<LayerId, LayerOwner> owners_;
   std::deque<LayerId> ended_;  // layers of owners_ that are no tops any more, in the order in which they ended

@@ -1,6 +1,8 @@
 // Structure and transactions as bytes: the checkpoint in the index, and the payload of a transaction entry in the log.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/codec.h"
 #include "logstore/structure.h"
 
@@ -9,8 +11,10 @@ namespace {
 
 using namespace block;  // NOLINT
 
-// 1 had no spans of forgotten history, 2 not the former owners of layers, 3 no tails of layers, 4 no windows.
-constexpr uint8_t kStructureVersion = 5;
+// 1 had no spans of forgotten history, 2 not the former owners of layers, 3 no tails of layers, 4 no windows; 5 had the
+// points between volumes and what is to be swept, and did not say which entry had written to a layer last.
+constexpr uint8_t kStructureVersion = 6;
+constexpr uint8_t kFirstWithPointsApart = 6;
 
 template <typename Tag>
 void Put(Encoder& e, const Id<Tag>& id) {
@@ -190,22 +194,46 @@ Result<LoggedTransaction> DecodeTransaction(std::string_view bytes) {
   return logged;
 }
 
+std::string Structure::EncodePoint(const PointRecord& p) {
+  std::string out;
+  Encoder e(out);
+  Put(e, p.id);
+  e.Little(p.position);
+  Put(e, p.log);
+  e.Little(static_cast<uint32_t>(p.members.size()));
+  for (const PointMember& m : p.members) Put(e, m.volume), e.Little(m.layer).Little(m.size);
+  return out;
+}
+
+std::vector<std::pair<PointId, std::string>> Structure::TakeChangedPoints() {
+  std::vector<std::pair<PointId, std::string>> changed;
+  changed.reserve(changed_points_.size());
+  for (const PointId& id : changed_points_) {
+    const PointRecord* point = Find(id);
+    changed.emplace_back(id, point ? EncodePoint(*point) : std::string());
+  }
+  changed_points_.clear();
+  return changed;
+}
+
+void Structure::AllPointsChanged() {
+  for (const auto& [id, point] : points_) changed_points_.insert(id);
+}
+
 std::string Structure::Encode() const {
+  std::string out = EncodeBase();
+  for (const auto& [id, point] : points_) out += EncodePoint(point);
+  return out;
+}
+
+std::string Structure::EncodeBase() const {
   std::string out;
   Encoder e(out);
   e.Little(kStructureVersion).Little(next_layer_);
   e.Little(static_cast<uint32_t>(layers_.size()));
-  for (const auto& [id, l] : layers_) e.Little(id).Little(l.parent).Little(l.parent_at);
+  for (const auto& [id, l] : layers_) e.Little(id).Little(l.parent).Little(l.parent_at).Little(l.written);
   e.Little(static_cast<uint32_t>(volumes_.size()));
   for (const auto& [id, v] : volumes_) Put(e, id), e.Little(v.top).Little(v.size);
-  e.Little(static_cast<uint32_t>(points_.size()));
-  for (const auto& [id, p] : points_) {
-    Put(e, id);
-    e.Little(p.position);
-    Put(e, p.log);
-    e.Little(static_cast<uint32_t>(p.members.size()));
-    for (const PointMember& m : p.members) Put(e, m.volume), e.Little(m.layer).Little(m.size);
-  }
   e.Little(static_cast<uint32_t>(sweep_.dropped.size()));
   for (const LayerId id : sweep_.dropped) e.Little(id);
   e.Little(static_cast<uint32_t>(applied_.size()));
@@ -266,6 +294,25 @@ void Structure::DecodeTails(Decoder& d, uint8_t version) {
     if (version < 4 && l.tops == 0) sweep_.tails.push_back({id, 0});
 }
 
+bool Structure::DecodePoint(Decoder& d) {
+  PointRecord p;
+  Get(d, p.id);
+  p.position = d.Little<uint64_t>();
+  p.log = GetPosition(d);
+  p.members.resize(GetCount(d, 28));
+  for (PointMember& m : p.members) {
+    Get(d, m.volume);
+    m.layer = d.Little<uint32_t>();
+    m.size = d.Little<uint64_t>();
+    const auto layer = layers_.find(m.layer);
+    if (layer == layers_.end()) return false;
+    layer->second.retained.push_back(p.position);  // sorted when all are there
+    p.index.emplace(m.volume, static_cast<uint32_t>(p.index.size()));
+  }
+  points_[p.id] = std::move(p);
+  return d.ok();
+}
+
 Result<Structure> Structure::Decode(std::string_view bytes) {
   Decoder d(bytes);
   Structure s;
@@ -273,11 +320,12 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
   const uint8_t version = d.Little<uint8_t>();
   if (version == 0 || version > kStructureVersion) return bad;
   s.next_layer_ = d.Little<uint32_t>();
-  for (uint32_t n = GetCount(d, 16); n > 0; --n) {
+  for (uint32_t n = GetCount(d, version < kFirstWithPointsApart ? 16 : 24); n > 0; --n) {
     Layer l;
     l.id = d.Little<uint32_t>();
     l.parent = d.Little<uint32_t>();
     l.parent_at = d.Little<uint64_t>();
+    l.written = version < kFirstWithPointsApart ? kNow : d.Little<uint64_t>();
     s.layers_[l.id] = l;
   }
   for (uint32_t n = GetCount(d, 28); n > 0; --n) {
@@ -289,22 +337,9 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
     s.layers_[v.top].tops = 1;
     s.volumes_[v.id] = v;
   }
-  for (uint32_t n = GetCount(d, 56); n > 0; --n) {
-    PointRecord p;
-    Get(d, p.id);
-    p.position = d.Little<uint64_t>();
-    p.log = GetPosition(d);
-    p.members.resize(GetCount(d, 28));
-    for (PointMember& m : p.members) {
-      Get(d, m.volume);
-      m.layer = d.Little<uint32_t>();
-      m.size = d.Little<uint64_t>();
-      if (!s.layers_.contains(m.layer)) return bad;
-      s.Retain(m.layer, p.position);
-      p.index.emplace(m.volume, static_cast<uint32_t>(p.index.size()));
-    }
-    s.points_[p.id] = std::move(p);
-  }
+  if (version < kFirstWithPointsApart)
+    for (uint32_t n = GetCount(d, 56); n > 0; --n)
+      if (!s.DecodePoint(d)) return bad;
   for (uint32_t n = GetCount(d, 4); n > 0; --n) s.sweep_.dropped.push_back(d.Little<uint32_t>());
   for (uint32_t n = GetCount(d, 16); n > 0; --n) {
     TransactionId id;
@@ -316,12 +351,21 @@ Result<Structure> Structure::Decode(std::string_view bytes) {
   if (!s.DecodeOwners(d, version)) return bad;
   s.DecodeTails(d, version);
   if (!s.DecodeWindows(d, version)) return bad;
+  while (version >= kFirstWithPointsApart && d.ok() && d.remaining() != 0)
+    if (!s.DecodePoint(d)) return bad;
   if (!d.ok() || d.remaining() != 0) return bad;
   for (const auto& [id, l] : s.layers_) {
     if (l.parent == kNoLayer) continue;
-    if (!s.layers_.contains(l.parent)) return bad;
-    s.Retain(l.parent, l.parent_at);
+    // So there are no circles.
+    if (l.parent >= id || !s.layers_.contains(l.parent)) return bad;
+    s.layers_.at(l.parent).retained.push_back(l.parent_at);
   }
+  for (auto& [id, l] : s.layers_) {
+    std::sort(l.retained.begin(), l.retained.end());
+    if (s.IsDeep(id)) s.deep_.insert(id);
+  }
+  // Where they are kept one by one, they are as they should be.
+  if (version < kFirstWithPointsApart) s.AllPointsChanged();
   return s;
 }
 

@@ -38,6 +38,9 @@ class Sweeper {
 
   // Whether nothing of it is left.
   Result<bool> DropLayer(LayerId layer) {
+    LS_ASSIGN_OR_RETURN(const auto shortcuts, index_.ShortcutChunks(layer, 0, kLastChunk, left_));
+    left_ -= shortcuts.size();
+    if (!shortcuts.empty()) batch_.DropShortcuts(layer, shortcuts.back() + 1);
     uint64_t end_chunk = 0;
     bool stopped = left_ == 0;
     const auto current = [&](LayerId, uint64_t block, const Version& version) {

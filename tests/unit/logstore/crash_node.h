@@ -144,6 +144,10 @@ class Node {
   void AwaitSwept() {
     env_.loop().RunUntil([this] { return !pool_->Info().freeing || env_.faults().power_is_cut(); });
   }
+  // Until no chain of clones is deep without shortcuts, or the power is gone.
+  void AwaitFlattened() {
+    env_.loop().RunUntil([this] { return !pool_->Info().flattening || env_.faults().power_is_cut(); });
+  }
   Result<block::DeviceId> AddDevice(const std::string& name) {
     auto disk = env_.OpenDisk(name, 0);
     if (!disk.ok()) return disk.status();
@@ -161,6 +165,7 @@ class Node {
     return {};
   }
   block::Pool& pool() { return *pool_; }
+  sim::SimEnv& env() { return env_; }
   size_t certain() const { return certain_; }
   size_t refused() const { return refused_; }
   uint64_t moved() const { return pool_->Info().moved; }
@@ -171,6 +176,11 @@ class Node {
     for (const std::string& problem : report->problems) ADD_FAILURE() << problem;
   }
 
+  std::optional<ModelVolume> ReadPoint(block::PointId point, block::VolumeId volume) {
+    ModelVolume seen;
+    if (!ReadVolume(**pool_->OpenPoint(point, volume), seen)) return std::nullopt;
+    return seen;
+  }
   std::optional<PoolModel> ReadAll() {
     PoolModel seen;
     for (const auto& info : pool_->Volumes())

@@ -1,7 +1,9 @@
-// The cache of decoded records.
+// The caches of decoded records and shortcuts.
 #include "logstore/record_cache.h"
 
 #include <gtest/gtest.h>
+
+#include "logstore/shortcut_cache.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -16,11 +18,47 @@ TEST(RecordCache, KeepsOneRecordInAPlaceAndForgetsIt) {
   EXPECT_EQ((*cache.Find({1, 2}))[7], versions[7]);
   cache.Forget({1, 3});
   EXPECT_NE(cache.Find({1, 2}), nullptr);
-  cache.Put({1, 3}, {});
+  versions[7].birth = 43;
+  cache.Put({1, 3}, versions);
   EXPECT_EQ(cache.Find({1, 2}), nullptr);
-  ASSERT_NE(cache.Find({1, 3}), nullptr);  // that there is no record is known too
+  ASSERT_NE(cache.Find({1, 3}), nullptr);
+  EXPECT_EQ((*cache.Find({1, 3}))[7].birth, 43u);
+}
+
+TEST(RecordCache, KnowsWhereThereIsNoRecordAndWhenThereIsOneAgain) {
+  RecordCache cache(1);
+  ChunkVersions versions = {};
+  versions[7] = {42, 1000, 0xabcd};
+  cache.Put({1, 2}, versions);
+  cache.Put({1, 3}, {});  // takes no record's place
+  ASSERT_NE(cache.Find({1, 2}), nullptr);
+  ASSERT_NE(cache.Find({1, 3}), nullptr);
+  EXPECT_EQ(*cache.Find({1, 3}), ChunkVersions());
+  cache.Put({1, 3}, versions);
+  EXPECT_EQ((*cache.Find({1, 3}))[7], versions[7]);
+  cache.Put({1, 3}, {});
+  EXPECT_EQ(*cache.Find({1, 3}), ChunkVersions());
   cache.Forget({1, 3});
   EXPECT_EQ(cache.Find({1, 3}), nullptr);
+}
+
+TEST(ShortcutCache, AnswersWhatWasPutOrNothing) {
+  ShortcutCache cache(1);
+  Shortcut simple = {}, rich = {}, found;
+  simple[0] = simple[9] = {3, 17};
+  simple[1] = {4, 17};
+  simple[15] = {3, 18};
+  for (uint32_t i = 0; i < 4; ++i) rich[i] = {3, 100 + i};
+  EXPECT_FALSE(cache.Find({7, 1}, found));
+  cache.Put({7, 1}, simple);
+  ASSERT_TRUE(cache.Find({7, 1}, found));
+  EXPECT_EQ(found, simple);
+  EXPECT_FALSE(cache.Find({7, 2}, found));
+  cache.Put({7, 2}, rich);  // too much for it
+  EXPECT_FALSE(cache.Find({7, 2}, found));
+  cache.Put({7, 2}, {});
+  ASSERT_TRUE(cache.Find({7, 2}, found));
+  EXPECT_EQ(found, Shortcut());
 }
 
 }  // namespace
