@@ -73,7 +73,7 @@ class RandomAccess final : public rocksdb::FSRandomAccessFile {
 
 class Writable final : public rocksdb::FSWritableFile {
  public:
-  Writable(std::unique_ptr<io::File> file, uint64_t at) : file_(std::move(file)), at_(at) {}
+  Writable(std::shared_ptr<io::File> file, uint64_t at) : file_(std::move(file)), at_(at) {}
   using FSWritableFile::Append;
   IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
     const Status s = file_->Write(at_, Bytes(data));
@@ -94,7 +94,7 @@ class Writable final : public rocksdb::FSWritableFile {
   uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return at_; }
 
  private:
-  std::unique_ptr<io::File> file_;
+  std::shared_ptr<io::File> file_;
   uint64_t at_;
 };
 
@@ -131,9 +131,16 @@ class IndexFileSystem final : public rocksdb::FileSystem {
   }
   IOStatus NewWritableFile(const std::string& path, const FileOptions&, std::unique_ptr<rocksdb::FSWritableFile>* out,
                            IODebugContext*) override {
-    auto file = files_.Open(path, io::FileSystem::Mode::kTruncate);
-    if (!file.ok()) return ToRocks(file.status());
-    *out = std::make_unique<Writable>(std::move(*file), 0);
+    const bool log = path.ends_with(".log");
+    // A log is whole on the disk before the next one begins. RocksDB does not see that one has lost its end in a crash
+    // when it ends behind a whole record, and would go on with the next: a write in between would be missing.
+    if (const auto last = last_log_.lock(); log && last)
+      if (const Status s = last->Sync(); !s.ok()) return ToRocks(s);
+    auto opened = files_.Open(path, io::FileSystem::Mode::kTruncate);
+    if (!opened.ok()) return ToRocks(opened.status());
+    const std::shared_ptr<io::File> file = std::move(*opened);
+    if (log) last_log_ = file;
+    *out = std::make_unique<Writable>(file, 0);
     return IOStatus::OK();
   }
   IOStatus ReopenWritableFile(const std::string& path, const FileOptions&,
@@ -230,6 +237,7 @@ class IndexFileSystem final : public rocksdb::FileSystem {
     return IOStatus::OK();
   }
   io::FileSystem& files_;
+  std::weak_ptr<io::File> last_log_;  // logs are begun by whoever writes, one at a time
 };
 
 class BackgroundClock final : public rocksdb::SystemClockWrapper {

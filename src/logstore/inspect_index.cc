@@ -89,6 +89,8 @@ Result<bool> IndexInspector::Load() {
 
 Status IndexInspector::LoadAll() {
   LS_ASSIGN_OR_RETURN(structure_, Structure::Decode(checkpoint_->structure));
+  LS_ASSIGN_OR_RETURN(const std::vector<LayerCounts> layers, index_.Layers());
+  for (const LayerCounts& counts : layers) structure_.RestoreLayer(counts);
   for (const auto& [id, volume] : structure_.volumes()) tops_[volume.top] = id;
   LS_ASSIGN_OR_RETURN(const std::vector<SegmentCount> counts, index_.Segments());
   for (const SegmentCount& c : counts) {

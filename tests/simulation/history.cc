@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "logstore/inspect.h"
+#include "logstore/pool.h"
 #include "tests/simulation/follower.h"
 #include "tests/simulation/index_loss.h"
 
@@ -100,8 +101,15 @@ class History {
     if (!disk.ok() || !index.ok()) {
       return report_.Add("the pool cannot be inspected: " + (disk.ok() ? index.status() : disk.status()).ToString());
     }
+    std::vector<logstore::DeviceFile> files;
+    files.push_back({"disk", std::move(*disk)});
+    Result<logstore::PoolDevices> pool = Internal("does not end");
+    Spawn(logstore::FindDevices(std::move(files), {}, env_.loop(), env_.log()),
+          [&](Result<logstore::PoolDevices> p) { pool = std::move(p); });
+    env_.loop().RunUntilIdle();
+    if (!pool.ok()) return report_.Add("inspecting: " + pool.status().ToString());
     Result<logstore::Inspection> found = Internal("does not end");
-    Spawn(logstore::Inspect(**disk, index->get()), [&](Result<logstore::Inspection> f) { found = std::move(f); });
+    Spawn(logstore::Inspect(*pool, index->get()), [&](Result<logstore::Inspection> f) { found = std::move(f); });
     env_.loop().RunUntilIdle();
     if (!found.ok()) return report_.Add("inspecting: " + found.status().ToString());
     for (const std::string& problem : found->problems) report_.Add("inspecting finds: " + problem);

@@ -226,7 +226,7 @@ TEST_F(Inspecting, NothingIsChanged) {
   EXPECT_EQ(sizes(), before);
   const auto index = OpenIndex(true);
   logstore::Index::Batch batch;
-  batch.PutUsedBlocks(1, 1);
+  batch.PutLayer({.layer = 1, .used = 1});
   EXPECT_FALSE((*index)->Write(batch).ok());
 }
 
@@ -376,7 +376,7 @@ TEST_F(Inspecting, WrongCountsAreNamed) {
     logstore::SegmentCount count = segments->front();
     ++count.live;
     batch.PutSegment(count);
-    batch.PutUsedBlocks(Some(index).key.layer, 5);
+    batch.PutLayer({.layer = Some(index).key.layer, .used = 5});
   });
   ExpectProblem("are counted");
   ExpectProblem("holds 400 blocks, but 5 are counted");
@@ -464,8 +464,10 @@ TEST_F(Inspecting, TimeThatGoesBackIsNamed) {
 
 TEST_F(Inspecting, ADiskWithoutAPoolIsAnError) {
   env_.AddDisk("empty", 9 << 20);
-  auto disk = env_.OpenDisk("empty", 0);
-  EXPECT_EQ(Await(logstore::Inspect(**disk, nullptr)).status().code(), Code::kCorrupted);
+  std::vector<logstore::DeviceFile> files;
+  files.push_back({"empty", std::move(*env_.OpenDisk("empty", 0))});
+  const auto pool = Await(logstore::FindDevices(std::move(files), {}, env_.loop(), env_.log()));
+  EXPECT_EQ(pool.status().code(), Code::kCorrupted);
 }
 
 }  // namespace

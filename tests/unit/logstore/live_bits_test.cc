@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "logstore/record_cache.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -59,23 +58,6 @@ TEST(LiveBits, KeepToTheirBudget) {
   bits.Forget(0);
   bits.Begin(2);
   EXPECT_FALSE(bits.Find(2).empty());
-}
-
-TEST(RecordCache, KeepsOneRecordInAPlaceAndForgetsIt) {
-  RecordCache cache(1);  // one place for all
-  ChunkVersions versions = {};
-  versions[7] = {42, 1000, 0xabcd};
-  EXPECT_EQ(cache.Find({1, 2}), nullptr);
-  cache.Put({1, 2}, versions);
-  ASSERT_NE(cache.Find({1, 2}), nullptr);
-  EXPECT_EQ((*cache.Find({1, 2}))[7], versions[7]);
-  cache.Forget({1, 3});
-  EXPECT_NE(cache.Find({1, 2}), nullptr);
-  cache.Put({1, 3}, {});
-  EXPECT_EQ(cache.Find({1, 2}), nullptr);
-  ASSERT_NE(cache.Find({1, 3}), nullptr);  // that there is no record is known too
-  cache.Forget({1, 3});
-  EXPECT_EQ(cache.Find({1, 3}), nullptr);
 }
 
 }  // namespace
