@@ -71,10 +71,19 @@ Instance Volume(uint64_t n) {
 class VolumeProvider final : public wbem::Provider {
  public:
   explicit VolumeProvider(uint64_t count) : count_(count) {}
-  Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
-    for (uint64_t n = 0; n < count_; ++n)
-      if (!sink(Volume(n))) break;
-    return {};
+  wbem::Series<Instance> Instances(wbem::RequestContext) override {
+    for (uint64_t n = 0; n < count_; ++n) {
+      Instance volume = Volume(n);
+      co_yield volume;
+    }
+    co_return Status();
+  }
+  wbem::Series<ObjectPath> InstancePaths(wbem::RequestContext) override {
+    for (uint64_t n = 0; n < count_; ++n) {
+      ObjectPath path = VolumePath(DeviceId(n));
+      co_yield path;
+    }
+    co_return Status();
   }
   Result<Instance> Get(const wbem::RequestContext&, const ObjectPath& path) override {
     const std::string id(path.KeyText("DeviceID"));
@@ -120,13 +129,14 @@ Status Serve(const Arguments& arguments) {
   LS_ASSIGN_OR_RETURN(const std::unique_ptr<io::PosixEnv> env, io::PosixEnv::Create({.log_level = LogLevel::kWarn}));
   wbem::Schema schema;
   wbem::ProviderRegistry registry(schema);
+  wbem::Enumerations enumerations(env->control_loop(), env->random());
   LS_RETURN_IF_ERROR(Fill(schema, registry, volumes));
-  const wbem::OperationCore core(registry);
+  const wbem::OperationCore core(registry, &enumerations);
   const wbem::CimXmlEndpoint endpoint(core, "bench-1");
   io::Loop& loop = env->control_loop();
   wbem::HttpServer server(loop, env->control_network(), env->log(), {},
-                          [&endpoint](wbem::HttpRequest request, std::string peer) {
-                            return endpoint.Handle(std::move(request), std::move(peer));
+                          [&endpoint](wbem::HttpRequest request, std::string peer, wbem::HttpStream& stream) {
+                            return endpoint.Handle(std::move(request), std::move(peer), &stream);
                           });
   env->Start();
   std::promise<Result<io::Endpoint>> listening;

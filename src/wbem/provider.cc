@@ -7,16 +7,29 @@
 namespace lockstep::wbem {
 namespace {
 
+// A push as a series: held whole.
+PairSeries Held(PairSource source) {
+  return [source = std::move(source)](ObjectPath end) -> Series<Pair> {
+    return [](PairSource from, ObjectPath of) -> Series<Pair> {
+      std::vector<Pair> pairs;
+      Status status = from(of.empty() ? nullptr : &of, [&pairs](Pair pair) {
+        pairs.push_back(std::move(pair));
+        return true;
+      });
+      for (Pair& pair : pairs) co_yield pair;
+      co_return status;
+    }(source, std::move(end));
+  };
+}
+
 class PairAssociation final : public Provider {
  public:
-  PairAssociation(std::string left_role, std::string right_role, PairSource source)
+  PairAssociation(std::string left_role, std::string right_role, PairSeries source)
       : left_role_(std::move(left_role)), right_role_(std::move(right_role)), source_(std::move(source)) {}
 
-  Status Enumerate(const RequestContext& context, const InstanceSink& sink) override {
-    return source_(nullptr, [&](Pair pair) { return sink(ToInstance(context, std::move(pair))); });
-  }
-  Status References(const RequestContext& context, const ObjectPath& end, const InstanceSink& sink) override {
-    return source_(&end, [&](Pair pair) { return sink(ToInstance(context, std::move(pair))); });
+  Series<Instance> Instances(RequestContext context) override { return Walk(std::move(context), {}); }
+  Series<Instance> Referring(RequestContext context, ObjectPath end) override {
+    return Walk(std::move(context), std::move(end));
   }
   Result<Instance> Get(const RequestContext& context, const ObjectPath& path) override {
     const Value* left = path.Key(left_role_);
@@ -24,26 +37,34 @@ class PairAssociation final : public Provider {
     if (!left || !right || !left->AsReference() || !right->AsReference())
       return InvalidArgument(fmt::format("{}: keys {} and {} are references", path.ToString(), left_role_,
                                          right_role_));
-    std::optional<Instance> found;
-    const Status status = source_(left->AsReference(), [&](Pair pair) {
-      Localize(context, pair);
-      if (!pair.left.SameAs(*left->AsReference()) || !pair.right.SameAs(*right->AsReference())) return true;
-      found = ToInstance(context, std::move(pair));
-      return false;
-    });
-    if (!status.ok()) return status;
-    if (!found) return NotFound(path.ToString() + " is not associated");
-    return *std::move(found);
+    Series<Pair> pairs = source_(*left->AsReference());
+    while (Pair* pair = pairs.Next()) {
+      Localize(context, *pair);
+      if (pair->left.SameAs(*left->AsReference()) && pair->right.SameAs(*right->AsReference()))
+        return ToInstance(context, std::move(*pair));
+    }
+    if (!pairs.status().ok()) return pairs.status();
+    return NotFound(path.ToString() + " is not associated");
   }
 
  private:
+  // The provider outlives its series.
+  Series<Instance> Walk(RequestContext context, ObjectPath end) const {
+    Series<Pair> pairs = source_(std::move(end));
+    while (Pair* pair = pairs.Next()) {
+      Localize(context, *pair);
+      Instance instance = ToInstance(context, std::move(*pair));
+      co_yield instance;
+    }
+    co_return pairs.status();
+  }
+
   static void Localize(const RequestContext& context, Pair& pair) {
     if (pair.left.ns.empty()) pair.left.ns = context.ns;
     if (pair.right.ns.empty()) pair.right.ns = context.ns;
   }
 
   Instance ToInstance(const RequestContext& context, Pair pair) const {
-    Localize(context, pair);
     Instance instance(context.cls->name);
     instance.properties.reserve(pair.properties.size() + 2);
     instance.Add(left_role_, Value(std::move(pair.left)));
@@ -53,7 +74,7 @@ class PairAssociation final : public Provider {
   }
 
   const std::string left_role_, right_role_;
-  const PairSource source_;
+  const PairSeries source_;
 };
 
 }  // namespace
@@ -76,11 +97,44 @@ ObjectPath MakePath(const ClassDecl& cls, std::string_view ns, const Instance& i
   return path;
 }
 
+Status Provider::Enumerate(const RequestContext& context, const InstanceSink& sink) {
+  Series<Instance> all = Instances(context);
+  while (Instance* instance = all.Next())
+    if (!sink(std::move(*instance))) return {};
+  return all.status();
+}
+
+Series<Instance> Provider::Instances(RequestContext context) {
+  std::vector<Instance> held;
+  Status status = Enumerate(context, [&held](Instance instance) {
+    held.push_back(std::move(instance));
+    return true;
+  });
+  for (Instance& instance : held) {
+    Instance next = std::move(instance);  // and with it goes its memory
+    co_yield next;
+  }
+  co_return status;
+}
+
 Status Provider::EnumeratePaths(const RequestContext& context, const PathSink& sink) {
   return Enumerate(context, [&](Instance instance) {
     if (!instance.path.empty()) return sink(std::move(instance.path));
     return sink(MakePath(*context.cls, context.ns, instance));
   });
+}
+
+Series<ObjectPath> Provider::InstancePaths(RequestContext context) {
+  std::vector<ObjectPath> held;
+  Status status = EnumeratePaths(context, [&held](ObjectPath path) {
+    held.push_back(std::move(path));
+    return true;
+  });
+  for (ObjectPath& path : held) {
+    ObjectPath next = std::move(path);
+    co_yield next;
+  }
+  co_return status;
 }
 
 Result<Instance> Provider::Get(const RequestContext& context, const ObjectPath& path) {
@@ -99,6 +153,19 @@ Result<Instance> Provider::Get(const RequestContext& context, const ObjectPath& 
 
 Status Provider::References(const RequestContext& context, const ObjectPath&, const InstanceSink& sink) {
   return Enumerate(context, sink);
+}
+
+Series<Instance> Provider::Referring(RequestContext context, ObjectPath end) {
+  std::vector<Instance> held;
+  Status status = References(context, end, [&held](Instance instance) {
+    held.push_back(std::move(instance));
+    return true;
+  });
+  for (Instance& instance : held) {
+    Instance next = std::move(instance);
+    co_yield next;
+  }
+  co_return status;
 }
 
 Task<Result<ObjectPath>> Provider::Create(RequestContext context, Instance) {
@@ -122,6 +189,10 @@ std::optional<MethodResult> Provider::RefuseParameter(const RequestContext&, con
 }
 
 std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSource source) {
+  return MakePairAssociation(std::move(left_role), std::move(right_role), Held(std::move(source)));
+}
+
+std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSeries source) {
   return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), std::move(source));
 }
 

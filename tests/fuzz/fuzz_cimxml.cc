@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static demo::DemoServer server;
   CimXmlRequest message;
   if (DecodeCimXml({reinterpret_cast<const char*>(data), size}, message)) return 0;
-  CimXmlReply writer(message, "host");
+  static CimXmlTemplates templates;
+  CimXmlReply writer(message, "host", templates);
   CimStatus status = message.status;
   if (status.ok()) {
     bool done = false;

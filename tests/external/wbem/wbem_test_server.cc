@@ -29,10 +29,11 @@ int Main(const char* where) {
   }
   (*env)->Start();
   io::Loop& loop = (*env)->control_loop();
-  wbem::demo::DemoServer demo;
+  wbem::Enumerations enumerations(loop, (*env)->random());
+  wbem::demo::DemoServer demo(&enumerations);
   wbem::HttpServer server(loop, (*env)->control_network(), (*env)->log(), {},
-                          [&demo](wbem::HttpRequest request, std::string peer) {
-                            return demo.endpoint->Handle(std::move(request), std::move(peer));
+                          [&demo](wbem::HttpRequest request, std::string peer, wbem::HttpStream& stream) {
+                            return demo.endpoint->Handle(std::move(request), std::move(peer), &stream);
                           });
   std::promise<Result<io::Endpoint>> listening;
   loop.Post([&] { listening.set_value(server.Listen(*at)); });
