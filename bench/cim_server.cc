@@ -29,42 +29,47 @@ constexpr uint64_t kMembers = 100;
 
 // As much of CIM_StorageVolume as a reply of 1.3 kB holds.
 constexpr const char* kMof = R"mof(
-class Bench_Element { string ElementName; string Description; uint16 OperationalStatus[]; uint16 HealthState; };
+class Bench_Element { string ElementName; uint16 OperationalStatus[]; uint16 HealthState; };
 class Bench_Group : Bench_Element { [Key] string InstanceID; };
 class Bench_Volume : Bench_Element {
    [Key] string SystemCreationClassName; [Key] string SystemName; [Key] string CreationClassName; [Key] string DeviceID;
-   string Name; uint16 NameFormat; uint64 BlockSize; uint64 NumberOfBlocks; uint64 ConsumableBlocks;
-   boolean ThinlyProvisioned; uint16 Access; datetime InstallDate; uint16 Usage; string OtherUsageDescription;
+   string Name; uint64 BlockSize; uint64 NumberOfBlocks; boolean ThinlyProvisioned; uint16 Access;
+   datetime InstallDate; string OtherUsageDescription;
 };
 [Association] class Bench_Member { [Key] Bench_Group REF Collection; [Key] Bench_Volume REF Member; };
 )mof";
 
-std::string DeviceId(uint64_t n) { return fmt::format("5f9a8c1e-0000-4000-8000-{:012x}", n); }
+// What a real provider would find in its tables.
+std::string DeviceId(uint64_t n) {
+  std::string id = "5f9a8c1e-0000-4000-8000-000000000000";
+  for (size_t at = id.size(); n != 0; n >>= 4) id[--at] = "0123456789abcdef"[n & 15];
+  return id;
+}
 
-ObjectPath VolumePath(const std::string& id) {
-  return {kNamespace, "Bench_Volume", {{"SystemCreationClassName", Value("Bench_ComputerSystem")},
-                                       {"SystemName", Value("bench-1")},
-                                       {"CreationClassName", Value("Bench_Volume")},
-                                       {"DeviceID", Value(id)}}};
+ObjectPath VolumePath(std::string id) {
+  ObjectPath path(kNamespace, "Bench_Volume");
+  path.keys.reserve(4);
+  path.keys.push_back({"SystemCreationClassName", Value("Bench_ComputerSystem")});
+  path.keys.push_back({"SystemName", Value("bench-1")});
+  path.keys.push_back({"CreationClassName", Value("Bench_Volume")});
+  path.keys.push_back({"DeviceID", Value(std::move(id))});
+  return path;
 }
 ObjectPath GroupPath() { return {kNamespace, "Bench_Group", {{"InstanceID", Value("g")}}}; }
 
 Instance Volume(uint64_t n) {
   Instance i("Bench_Volume");
-  i.path = VolumePath(DeviceId(n));
-  for (const wbem::Property& key : i.path.keys) i.Add(key.name, key.value);
-  i.Add("ElementName", fmt::format("volume {}", n));
+  i.Add("SystemCreationClassName", "Bench_ComputerSystem").Add("SystemName", "bench-1");
+  i.Add("CreationClassName", "Bench_Volume").Add("DeviceID", DeviceId(n));
+  i.Add("ElementName", "volume " + std::to_string(n));
   i.Add("OperationalStatus", Value::Array(std::vector<uint16_t>{2}));
   i.Add("HealthState", uint16_t{5});
-  i.Add("Name", fmt::format("6f9a8c1e0000{:020x}", n));
-  i.Add("NameFormat", uint16_t{9});
+  i.Add("Name", "6f9a8c1e0000" + DeviceId(n).substr(16));
   i.Add("BlockSize", uint64_t{4096});
   i.Add("NumberOfBlocks", 262144 + n);
-  i.Add("ConsumableBlocks", 262144 + n);
   i.Add("ThinlyProvisioned", true);
   i.Add("Access", uint16_t{3});
   i.Add("InstallDate", wbem::Datetime::Timestamp(1'700'000'000'000'000 + static_cast<int64_t>(n)));
-  i.Add("Usage", uint16_t{2});
   return i;
 }
 

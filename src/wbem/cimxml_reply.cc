@@ -29,7 +29,10 @@ CimXmlReply::CimXmlReply(const CimXmlRequest& request, std::string_view host, Ci
       host_(host),
       templates_(templates),
       drain_(drain) {
-  out_.reserve(4096);
+  // Growing step by step would copy a long list several times.
+  const Act act = SpecOf(operation_).act;
+  const bool many = act == Act::kReadMany || act == Act::kOpen || act == Act::kPull;
+  out_.reserve(drain_ && many ? kPiece + 16 * 1024 : 4096);
   out_ = "<?xml version=\"1.0\" encoding=\"utf-8\" ?>\n<CIM CIMVERSION=\"2.0\" DTDVERSION=\"2.0\"><MESSAGE";
   AppendAttribute(out_, "ID", request.message_id);
   out_ += " PROTOCOLVERSION=\"1.0\"><SIMPLERSP>";
@@ -154,7 +157,7 @@ void CimXmlReply::PutInstance(const InstanceView& instance) {
   }
   if (shape_ == Shape::kNamedInstance) {
     out_ += "<VALUE.NAMEDINSTANCE>";
-    AppendNameByTemplate(out_, form, instance.path);
+    AppendNameByTemplate(out_, form, instance);
     AppendByTemplate(out_, form, instance, include_class_origin_);
     out_ += "</VALUE.NAMEDINSTANCE>";
     return;
@@ -162,7 +165,7 @@ void CimXmlReply::PutInstance(const InstanceView& instance) {
   const bool pulled = shape_ == Shape::kPulledInstance;
   out_ += pulled ? "<VALUE.INSTANCEWITHPATH><INSTANCEPATH>" : "<VALUE.OBJECTWITHPATH><INSTANCEPATH>";
   NamespacePath(instance.path.ns);
-  AppendNameByTemplate(out_, form, instance.path);
+  AppendNameByTemplate(out_, form, instance);
   out_ += "</INSTANCEPATH>";
   AppendByTemplate(out_, form, instance, include_class_origin_);
   out_ += pulled ? "</VALUE.INSTANCEWITHPATH>" : "</VALUE.OBJECTWITHPATH>";

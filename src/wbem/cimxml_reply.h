@@ -39,6 +39,7 @@ class CimXmlReply final : public Reply {
   void PutQualifier(const QualifierDecl& qualifier) override;
   void PutEnumeration(const std::string& context) override;
   void PutQueryClass(const ClassDecl& cls, const PropertyList& properties) override;
+  bool TakesKeys() const override { return true; }
   bool Full() const override { return drain_ && out_.size() >= kPiece; }
   Task<bool> Drain() override;
 

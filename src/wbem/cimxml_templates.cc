@@ -86,8 +86,19 @@ void AppendByTemplate(std::string& out, const ClassTemplate& form, const Instanc
   out += "</INSTANCE>";
 }
 
-void AppendNameByTemplate(std::string& out, const ClassTemplate& form, const ObjectPath& path) {
+void AppendNameByTemplate(std::string& out, const ClassTemplate& form, const InstanceView& instance) {
+  if (!instance.keys.empty()) {
+    out += form.name_open;
+    for (size_t i = 0; i < form.keys.size(); ++i) {
+      out += form.keys[i].open;
+      AppendText(out, *instance.keys[i]);
+      out += form.keys[i].close;
+    }
+    out += "</INSTANCENAME>";
+    return;
+  }
   // Keys that a provider wrote in another order or type are written as they are.
+  const ObjectPath& path = instance.path;
   bool alike = path.keys.size() == form.keys.size();
   for (size_t i = 0; alike && i < form.keys.size(); ++i) {
     const PropertyDecl& declared = *form.keys[i].declared;

@@ -42,9 +42,8 @@ class CimXmlTemplates {
 
 // INSTANCE and INSTANCENAME by a template.
 struct InstanceView;
-class ObjectPath;
 void AppendByTemplate(std::string& out, const ClassTemplate& form, const InstanceView& instance,
                       bool with_class_origin);
-void AppendNameByTemplate(std::string& out, const ClassTemplate& form, const ObjectPath& path);
+void AppendNameByTemplate(std::string& out, const ClassTemplate& form, const InstanceView& instance);
 
 }  // namespace lockstep::wbem

@@ -63,9 +63,10 @@ std::string_view KeyValueTag(CimType type) {
 // Without going through a string of its own where there are many of a kind.
 void AppendText(std::string& out, const Value& value) {
   const CimType type = value.type();
-  if (type == CimType::kString && value.AsString()) AppendXmlText(out, *value.AsString());
-  else if (IsUnsigned(type) && value.AsUnsigned()) AppendNumber(out, *value.AsUnsigned());
-  else if (IsSigned(type) && value.AsSigned()) AppendNumber(out, *value.AsSigned());
+  if (value.is_null()) return;
+  if (type == CimType::kString) AppendXmlText(out, *value.AsString());
+  else if (IsUnsigned(type)) AppendNumber(out, *value.AsUnsigned());
+  else if (IsSigned(type)) AppendNumber(out, *value.AsSigned());
   else if (type == CimType::kBoolean && value.AsBool()) out += *value.AsBool() ? "TRUE" : "FALSE";
   else if (const ObjectPath* reference = value.AsReference()) AppendReference(out, *reference);
   else AppendXmlText(out, value.ToText());

@@ -26,14 +26,34 @@ CimStatus InstanceDelivery::Put(const ClassDecl& served, const std::string& ns, 
                                           served.name, instance.class_name)};
   CimStatus aligned = Align(*cls, instance);
   if (!aligned.ok()) return aligned;
+  if (instance.path.empty() && reply.TakesKeys() && CollectKeys(*cls, instance)) {
+    if (place_.ns != ns) place_.ns = ns;
+    reply.PutInstance({*cls, place_, values_, keys_});
+    return {};
+  }
   const ObjectPath path = PathOf(*cls, ns, instance);
   reply.PutInstance({*cls, path, values_});
   return {};
 }
 
+// False when a key is missing, NULL or not of its type.
+bool InstanceDelivery::CollectKeys(const ClassDecl& cls, const Instance& instance) {
+  keys_.clear();
+  for (const size_t index : key_indexes_) {
+    if (places_[index] >= instance.properties.size()) return false;
+    const Value& value = instance.properties[places_[index]].value;
+    if (value.is_null() || value.type() != cls.properties[index]->type) return false;
+    keys_.push_back(&value);
+  }
+  return true;
+}
+
 void InstanceDelivery::SelectProperties(const ClassDecl& cls) {
   selected_for_ = &cls;
   places_.assign(cls.properties.size(), kNowhere);
+  key_indexes_.clear();
+  for (size_t i = 0; i < cls.properties.size(); ++i)
+    if (cls.properties[i]->key) key_indexes_.push_back(i);
   selected_.clear();
   const bool limited = limit_ && limit_ != &cls;
   if (!request_.property_list && !limited) return;

@@ -29,6 +29,7 @@ class InstanceDelivery {
   CimStatus Place(const ClassDecl& cls, const Instance& instance);
   CimStatus Convert(const ClassDecl& cls, size_t index, const Value& value);
   void SelectProperties(const ClassDecl& cls);
+  bool CollectKeys(const ClassDecl& cls, const Instance& instance);
 
   const Schema& schema_;
   const OperationRequest& request_;
@@ -39,6 +40,9 @@ class InstanceDelivery {
   std::vector<uint32_t> places_;
   std::vector<const Value*> values_;
   std::deque<Value> converted_;
+  std::vector<size_t> key_indexes_;
+  std::vector<const Value*> keys_;
+  ObjectPath place_;  // a path that is only a namespace
 };
 
 // The instance's path with its namespace, made from the keys when the provider gave none; moved out of the instance.

@@ -150,6 +150,8 @@ struct InstanceView {
   const ClassDecl& cls;
   const ObjectPath& path;                // with namespace, without host
   std::span<const Value* const> values;  // as cls.properties; nullptr: not asked for
+  // Only for a Reply that TakesKeys: the values of the class's keys, in its order; `path` then has no keys of its own.
+  std::span<const Value* const> keys = {};
 };
 
 // Takes the outcome, in the operation's own terms; the encoding knows from the operation which form each piece takes.
@@ -168,6 +170,9 @@ class Reply {
   virtual void PutEnumeration(const std::string&) {}
   // The class of what a query gives, and which of its properties (none: all), before PutEnumeration.
   virtual void PutQueryClass(const ClassDecl&, const std::optional<std::vector<std::string>>&) {}
+
+  // True when it makes an instance's name from the values of its keys, which saves making a path.
+  virtual bool TakesKeys() const { return false; }
 
   // True when enough has been put for now: Drain should be awaited before more is. It says false when nobody reads the
   // reply any more.

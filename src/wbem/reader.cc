@@ -62,19 +62,35 @@ RequestContext Reader::ContextFor(const OperationRequest& request, const Caller&
 
 CimStatus Reader::Find(const OperationRequest& request, const Caller& caller, const ObjectPath& path,
                        Found& found) const {
+  CimStatus status = Look(request, caller, path, found);
+  if (!status.ok()) return status;
+  found.path = path;
+  found.path.class_name = found.entry->cls->name;
+  return {};
+}
+
+CimStatus Reader::Look(const OperationRequest& request, const Caller& caller, const ObjectPath& path,
+                       Found& found) const {
   std::vector<const Entry*> entries;
   if (const Entry* own = registry_.Find(path.ns, path.class_name)) entries.push_back(own);
   else entries = registry_.FindWithSubclasses(path.ns, path.class_name);
   for (const Entry* entry : entries) {
-    ObjectPath own_path = path;
-    own_path.class_name = entry->cls->name;
-    RequestContext context = ContextFor(request, caller, *entry, path.ns);
-    Result<Instance> instance = entry->provider->Get(context, own_path);
+    if (found.entry != entry || found.context.ns != path.ns) {
+      found.entry = entry;
+      found.context = ContextFor(request, caller, *entry, path.ns);
+    }
+    ObjectPath own_path;
+    const bool exact = path.class_name == entry->cls->name;
+    if (!exact) {
+      own_path = path;
+      own_path.class_name = entry->cls->name;
+    }
+    Result<Instance> instance = entry->provider->Get(found.context, exact ? path : own_path);
     if (!instance.ok()) {
       if (instance.status().code() == Code::kNotFound && entries.size() > 1) continue;
       return instance.status();
     }
-    found = Found{entry, std::move(context), std::move(own_path), *std::move(instance)};
+    found.instance = *std::move(instance);
     return {};
   }
   return {CimCode::kNotFound, path.ToString() + " does not exist"};

@@ -80,6 +80,8 @@ class Reader {
   // Asks the provider of the path's class, or where it has none those of its subclasses, for the instance. `path` is
   // typed already.
   CimStatus Find(const OperationRequest& request, const Caller& caller, const ObjectPath& path, Found& found) const;
+  // The same without found.path; `found` may come from the search before, whose context then serves again.
+  CimStatus Look(const OperationRequest& request, const Caller& caller, const ObjectPath& path, Found& found) const;
 
  private:
   Series<Piece> Classes(SelectionPtr s) const;
@@ -93,7 +95,7 @@ class Reader {
   bool Passes(const Selection& s, const Entry& entry, const Instance& instance) const;
   std::vector<const Entry*> AssociationsFor(const Selection& s) const;
   Piece ReferencePiece(const Selection& s, const Entry& entry, const RequestContext& context, Instance instance) const;
-  bool FarPiece(const Selection& s, const ObjectPath& end, Piece& piece) const;
+  bool FarPiece(const Selection& s, const ObjectPath& end, Found& found, Piece& piece) const;
 
   const ProviderRegistry& registry_;
   const Schema& schema_;

@@ -70,13 +70,12 @@ Piece Reader::ReferencePiece(const Selection& s, const Entry& entry, const Reque
 }
 
 // The object at the other end, as far as it is asked for and there. False: it is not.
-bool Reader::FarPiece(const Selection& s, const ObjectPath& end, Piece& piece) const {
+bool Reader::FarPiece(const Selection& s, const ObjectPath& end, Found& found, Piece& piece) const {
   if (WantsNames(s.reads) && !s.query) {
     piece.path = end;
     return true;
   }
-  Found found;
-  CimStatus status = Find(s.request, s.caller, end, found);
+  CimStatus status = Look(s.request, s.caller, end, found);
   // The object may have gone since the association was read.
   if (status.code == CimCode::kNotFound) return false;
   if (!status.ok()) {
@@ -84,8 +83,11 @@ bool Reader::FarPiece(const Selection& s, const ObjectPath& end, Piece& piece) c
     return true;
   }
   if (!Passes(s, *found.entry, found.instance)) return false;
-  piece.path = end;
-  if (WantsNames(s.reads)) return true;
+  if (WantsNames(s.reads)) {
+    piece.path = end;
+    return true;
+  }
+  piece.path.ns = end.ns;
   piece.entry = found.entry;
   piece.instance = std::move(found.instance);
   return true;
@@ -96,6 +98,7 @@ Series<Piece> Reader::Associated(SelectionPtr s) const {
   const bool references = WantsReferences(s->reads);
   std::unordered_set<std::string> seen;  // canonical keys of ends delivered: two associations may lead to one object
   bool associated = false;
+  Found found;
   const std::vector<const Entry*> entries = AssociationsFor(*s);
   for (const Entry* entry : entries) {
     const RequestContext context = ContextFor(request, s->caller, *entry, request.ns);
@@ -115,11 +118,13 @@ Series<Piece> Reader::Associated(SelectionPtr s) const {
         for (size_t far = 0; far < properties.size(); ++far) {
           const ObjectPath* other = properties[far].value.AsReference();
           if (far == near || !other || !RoleFits(request.result_role, properties[far].name)) continue;
-          const ObjectPath end = Localized(*other, request.ns);
+          ObjectPath localized;
+          if (other->ns.empty()) localized = Localized(*other, request.ns);
+          const ObjectPath& end = other->ns.empty() ? localized : *other;
           if (!request.result_class.empty() && !schema_.IsA(end.ns, end.class_name, request.result_class)) continue;
           if (!seen.insert(end.CanonicalKey()).second) continue;
           Piece piece;
-          if (FarPiece(*s, end, piece)) co_yield piece;
+          if (FarPiece(*s, end, found, piece)) co_yield piece;
         }
       }
     }
@@ -131,7 +136,6 @@ Series<Piece> Reader::Associated(SelectionPtr s) const {
   }
   if (associated) co_return Status();
   // Nothing is associated; say so only of an object that is there.
-  Found found;
   Piece failure;
   failure.failure = Find(request, s->caller, request.target, found);
   if (!failure.failure.ok()) co_yield failure;
