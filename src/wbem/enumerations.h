@@ -18,7 +18,7 @@
 namespace lockstep::wbem {
 
 struct EnumerationLimits {
-  uint32_t open_max = 512;
+  uint32_t open_max = 256;
   std::chrono::seconds timeout_default{60};
   std::chrono::seconds timeout_max{600};
   uint32_t objects_max = 100'000;  // of one answer; more are asked for in vain

@@ -46,6 +46,7 @@ CimCode FromCode(Code code) {
     case Code::kNotSupported: return CimCode::kNotSupported;
     case Code::kAlreadyExists: return CimCode::kAlreadyExists;
     case Code::kPermissionDenied: return CimCode::kAccessDenied;
+    case Code::kTooLarge: return CimCode::kServerLimitsExceeded;
     default: return CimCode::kFailed;
   }
 }

@@ -14,6 +14,7 @@ constexpr size_t kWriteSize = 256 * 1024;
 // How long a closing connection goes on reading, so that a client that is still sending sees our last answer and not a
 // reset (RFC 9112 9.6).
 constexpr io::Duration kLinger = std::chrono::seconds(2);
+constexpr size_t kLingerBytes = 16 * 1024 * 1024;
 
 }  // namespace
 
@@ -91,7 +92,10 @@ class HttpServer::Connection final : public std::enable_shared_from_this<Connect
       reading_ = false;
       if (!n.ok()) return Close();
       if (*n == 0) peer_done_ = true;
-      if (lingering_) return peer_done_ ? Close() : StartRead();
+      if (lingering_) {
+        lingered_ += *n;
+        return peer_done_ || lingered_ > kLingerBytes ? Close() : StartRead();
+      }
       engine_.Feed(std::span(input_).first(*n));
       BoundBuffered();
       Advance();
@@ -220,7 +224,8 @@ class HttpServer::Connection final : public std::enable_shared_from_this<Connect
   std::array<io::Buffer, 3> buffers_{};
   std::string spare_;     // memory for the next piece
   io::Closure drained_;   // the handler that waits for its piece to be sent
-  size_t counted_ = 0;  // what buffered_ of the server includes for this connection
+  size_t lingered_ = 0;   // bytes read for nothing after the last answer
+  size_t counted_ = 0;    // what buffered_ of the server includes for this connection
   io::TimerId timer_ = io::TimerId::kNone;
   Waiting waiting_ = Waiting::kNothing;
   bool reading_ = false, writing_ = false, handling_ = false, in_handler_ = false;

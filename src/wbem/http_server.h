@@ -21,7 +21,7 @@ namespace lockstep::wbem {
 struct HttpServerOptions {
   HttpLimits limits;
   uint32_t connections_max = 1024; // beyond it a new one gets 503 and is closed
-  uint64_t buffered_bytes_max = 64 * 1024 * 1024;  // of unfinished requests, all connections together: 503 beyond it
+  uint64_t buffered_bytes_max = 16 * 1024 * 1024;  // of unfinished requests, all connections together: 503 beyond it
   io::Duration idle_max = std::chrono::seconds(120);    // between requests
   io::Duration request_max = std::chrono::seconds(30);  // from a request's first byte to its last
   io::Duration write_max = std::chrono::seconds(30);    // for the client to take the next 256 KiB of a reply

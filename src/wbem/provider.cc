@@ -7,8 +7,44 @@
 namespace lockstep::wbem {
 namespace {
 
+// All that a provider pushes, until it has been read.
+template <typename T>
+class Held {
+ public:
+  explicit Held(HeldObjects* bound) : bound_(bound) {}
+  ~Held() {
+    if (bound_) bound_->now -= counted_;
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+  // False: there is no room for more.
+  bool Add(T object) {
+    if (bound_ && bound_->now >= bound_->max) {
+      full_ = true;
+      return false;
+    }
+    if (bound_) ++bound_->now, ++counted_;
+    objects_.push_back(std::move(object));
+    return true;
+  }
+  std::vector<T>& objects() { return objects_; }
+  // How it ended; what is there of a list that had no room is not worth giving.
+  Status End(Status status) {
+    if (!full_) return status;
+    objects_.clear();
+    return {Code::kTooLarge, "too many clients are reading long lists at this moment: try again when they have ended"};
+  }
+
+ private:
+  HeldObjects* const bound_;
+  std::vector<T> objects_;
+  size_t counted_ = 0;
+  bool full_ = false;
+};
+
 // A push as a series: held whole.
-PairSeries Held(PairSource source) {
+PairSeries HeldPairs(PairSource source) {
   return [source = std::move(source)](ObjectPath end) -> Series<Pair> {
     return [](PairSource from, ObjectPath of) -> Series<Pair> {
       std::vector<Pair> pairs;
@@ -105,12 +141,10 @@ Status Provider::Enumerate(const RequestContext& context, const InstanceSink& si
 }
 
 Series<Instance> Provider::Instances(RequestContext context) {
-  std::vector<Instance> held;
-  Status status = Enumerate(context, [&held](Instance instance) {
-    held.push_back(std::move(instance));
-    return true;
-  });
-  for (Instance& instance : held) {
+  Held<Instance> held(context.held);
+  Status status = Enumerate(context, [&held](Instance instance) { return held.Add(std::move(instance)); });
+  status = held.End(std::move(status));
+  for (Instance& instance : held.objects()) {
     Instance next = std::move(instance);  // and with it goes its memory
     co_yield next;
   }
@@ -125,12 +159,10 @@ Status Provider::EnumeratePaths(const RequestContext& context, const PathSink& s
 }
 
 Series<ObjectPath> Provider::InstancePaths(RequestContext context) {
-  std::vector<ObjectPath> held;
-  Status status = EnumeratePaths(context, [&held](ObjectPath path) {
-    held.push_back(std::move(path));
-    return true;
-  });
-  for (ObjectPath& path : held) {
+  Held<ObjectPath> held(context.held);
+  Status status = EnumeratePaths(context, [&held](ObjectPath path) { return held.Add(std::move(path)); });
+  status = held.End(std::move(status));
+  for (ObjectPath& path : held.objects()) {
     ObjectPath next = std::move(path);
     co_yield next;
   }
@@ -156,12 +188,10 @@ Status Provider::References(const RequestContext& context, const ObjectPath&, co
 }
 
 Series<Instance> Provider::Referring(RequestContext context, ObjectPath end) {
-  std::vector<Instance> held;
-  Status status = References(context, end, [&held](Instance instance) {
-    held.push_back(std::move(instance));
-    return true;
-  });
-  for (Instance& instance : held) {
+  Held<Instance> held(context.held);
+  Status status = References(context, end, [&held](Instance instance) { return held.Add(std::move(instance)); });
+  status = held.End(std::move(status));
+  for (Instance& instance : held.objects()) {
     Instance next = std::move(instance);
     co_yield next;
   }
@@ -189,7 +219,7 @@ std::optional<MethodResult> Provider::RefuseParameter(const RequestContext&, con
 }
 
 std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSource source) {
-  return MakePairAssociation(std::move(left_role), std::move(right_role), Held(std::move(source)));
+  return MakePairAssociation(std::move(left_role), std::move(right_role), HeldPairs(std::move(source)));
 }
 
 std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSeries source) {

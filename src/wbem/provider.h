@@ -7,12 +7,12 @@
 // or calls a method, is a coroutine and may take long.
 //
 // Few instances: override Enumerate. Many: override Instances, a series that makes each when it is asked for and may
-// have to wait between two, while the client reads; meanwhile things change, so it holds ids rather than what they
-// stand for, and leaves out what has gone.
+// have to wait between two, while the client reads; meanwhile things change, so it holds the id that it gave last (or
+// a few ids, never what they stand for) and leaves out what has gone.
 //
 // Errors: a provider returns a Status; its sentence is what the client sees. invalid-argument becomes
-// CIM_ERR_INVALID_PARAMETER (4), not-found 6, not-supported 7, already-exists 11, permission-denied 2, everything else
-// CIM_ERR_FAILED (1) (DSP0200 5.3). A method's own failures are its return value, not errors.
+// CIM_ERR_INVALID_PARAMETER (4), not-found 6, not-supported 7, already-exists 11, permission-denied 2, too-large 27,
+// everything else CIM_ERR_FAILED (1) (DSP0200 5.3). A method's own failures are its return value, not errors.
 #pragma once
 
 #include <functional>
@@ -31,6 +31,13 @@
 
 namespace lockstep::wbem {
 
+// How many objects are held for series of providers that give all at once (Enumerate, References): bounded, because a
+// client decides for how long.
+struct HeldObjects {
+  size_t now = 0;
+  size_t max = 200'000;
+};
+
 // Who asks for what. References are valid during the call; a coroutine gets its own copy by value, whose `cls` points
 // into the Schema and so stays valid.
 struct RequestContext {
@@ -40,6 +47,7 @@ struct RequestContext {
   std::string peer;                 // the client's address, for audit
   // The properties that the client wants; none: all. A provider may leave the others out to save work.
   std::optional<std::vector<std::string>> wanted;
+  HeldObjects* held = nullptr;  // the server's; nullptr: no bound
   bool Wants(std::string_view property) const;
 };
 
@@ -72,7 +80,7 @@ class Provider {
   // Every instance, in an order that does not change while nothing changes. Properties that are left out get their
   // declared default or NULL. An empty `path` is made from the key properties. For an association the reference
   // properties hold the ends. Each of the two gives what the other does by default, so one must be overridden;
-  // Instances then holds all that Enumerate gives.
+  // Instances then holds all that Enumerate gives, or fails with too-large beyond the bound of HeldObjects.
   virtual Status Enumerate(const RequestContext& context, const InstanceSink& sink);
   virtual Series<Instance> Instances(RequestContext context);
   // Only the paths, likewise; by default those of Instances.

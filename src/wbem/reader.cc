@@ -51,7 +51,7 @@ Series<Piece> Reader::Read(SelectionPtr selection) const {
 
 RequestContext Reader::ContextFor(const OperationRequest& request, const Caller& caller, const Entry& entry,
                                   const std::string& ns) const {
-  RequestContext context{ns, entry.cls, caller.user, caller.peer, {}};
+  RequestContext context{ns, entry.cls, caller.user, caller.peer, {}, &held_};
   // A query may look at any property.
   if (!request.property_list || !request.query.empty()) return context;
   context.wanted = request.property_list;

@@ -99,6 +99,7 @@ class Reader {
 
   const ProviderRegistry& registry_;
   const Schema& schema_;
+  mutable HeldObjects held_;
 };
 
 }  // namespace lockstep::wbem

@@ -175,6 +175,19 @@ TEST_F(Operations, AFailureEndsAnEnumerationUnlessItMayContinue) {
   EXPECT_EQ(objects, 6u);
 }
 
+// A provider that gives everything at once; and clients that leave its lists open.
+TEST_F(Operations, WhatProvidersHoldForOpenListsIsBounded) {
+  for (int i = 0; i < 60'000; ++i) server_.shelves.push_back(std::to_string(i));
+  const std::string shelves = ClassParameter("ClassName", "Demo_Shelf");
+  std::string last;
+  for (int i = 0; i < 4; ++i) last = Call("OpenEnumerateInstances", shelves);
+  EXPECT_EQ(ErrorOf(last), 27);
+  EXPECT_TRUE(Has(last, "try again")) << last;
+  EXPECT_EQ(enumerations_.open(), 3u);
+  enumerations_.Clear();
+  EXPECT_EQ(ErrorOf(Call("OpenEnumerateInstances", shelves)), 0);
+}
+
 TEST_F(Operations, ExecQueryGivesWhatItSelects) {
   const auto query = [&](const std::string& text, const std::string& language = "WQL") {
     return Call("ExecQuery", Parameter("QueryLanguage", Text(language)) + Parameter("Query", Text(text)));

@@ -126,13 +126,11 @@ class BookProvider final : public Provider {
   explicit BookProvider(DemoServer& server) : server_(server) {}
 
   Series<Instance> Instances(RequestContext) override {
-    std::vector<std::string> all;
-    for (const auto& [isbn, book] : server_.books) all.push_back(isbn);
-    for (const std::string& isbn : all) {
-      const auto it = server_.books.find(isbn);
-      if (it == server_.books.end()) continue;  // it has gone since
+    for (auto it = server_.books.begin(); it != server_.books.end();) {
+      const std::string isbn = it->first;
       Instance book = ToInstance(isbn, it->second);
       co_yield book;
+      it = server_.books.upper_bound(isbn);  // books may have come and gone since
     }
     co_return Status();
   }
