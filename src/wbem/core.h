@@ -19,9 +19,15 @@ namespace lockstep::wbem {
 
 class OperationCore {
  public:
-  // All outlive the core. Without `enumerations` the open, pull and close operations are not supported (7).
+  // All outlive the core, which gives up what is open when it is destroyed. Without `enumerations` the open, pull and
+  // close operations are not supported (7).
   explicit OperationCore(const ProviderRegistry& registry, Enumerations* enumerations = nullptr)
       : registry_(registry), schema_(registry.schema()), reader_(registry), enumerations_(enumerations) {}
+  ~OperationCore() {
+    if (enumerations_) enumerations_->Clear();
+  }
+  OperationCore(const OperationCore&) = delete;
+  OperationCore& operator=(const OperationCore&) = delete;
 
   // `reply` outlives the task. Errors: 3 for an unknown namespace, 5 for an unknown class, 6 for an instance that does
   // not exist, 4 for parameters of wrong type or value, 7 where the class has no provider that could, others as in

@@ -43,25 +43,23 @@ class Held {
   bool full_ = false;
 };
 
-// A push as a series: held whole.
-PairSeries HeldPairs(PairSource source) {
-  return [source = std::move(source)](ObjectPath end) -> Series<Pair> {
-    return [](PairSource from, ObjectPath of) -> Series<Pair> {
-      std::vector<Pair> pairs;
-      Status status = from(of.empty() ? nullptr : &of, [&pairs](Pair pair) {
-        pairs.push_back(std::move(pair));
-        return true;
-      });
-      for (Pair& pair : pairs) co_yield pair;
-      co_return status;
-    }(source, std::move(end));
-  };
+// What a push gives, held whole.
+Series<Pair> HeldPairs(PairSource from, ObjectPath end, HeldObjects* bound) {
+  Held<Pair> held(bound);
+  Status status = from(end.empty() ? nullptr : &end, [&held](Pair pair) { return held.Add(std::move(pair)); });
+  status = held.End(std::move(status));
+  for (Pair& pair : held.objects()) co_yield pair;
+  co_return status;
 }
 
 class PairAssociation final : public Provider {
  public:
-  PairAssociation(std::string left_role, std::string right_role, PairSeries source)
-      : left_role_(std::move(left_role)), right_role_(std::move(right_role)), source_(std::move(source)) {}
+  // One of the two sources is empty.
+  PairAssociation(std::string left_role, std::string right_role, PairSource pushed, PairSeries pulled)
+      : left_role_(std::move(left_role)),
+        right_role_(std::move(right_role)),
+        pushed_(std::move(pushed)),
+        pulled_(std::move(pulled)) {}
 
   Series<Instance> Instances(RequestContext context) override { return Walk(std::move(context), {}); }
   Series<Instance> Referring(RequestContext context, ObjectPath end) override {
@@ -73,7 +71,7 @@ class PairAssociation final : public Provider {
     if (!left || !right || !left->AsReference() || !right->AsReference())
       return InvalidArgument(fmt::format("{}: keys {} and {} are references", path.ToString(), left_role_,
                                          right_role_));
-    Series<Pair> pairs = source_(*left->AsReference());
+    Series<Pair> pairs = Pairs(context, *left->AsReference());
     while (Pair* pair = pairs.Next()) {
       Localize(context, *pair);
       if (pair->left.SameAs(*left->AsReference()) && pair->right.SameAs(*right->AsReference()))
@@ -84,9 +82,13 @@ class PairAssociation final : public Provider {
   }
 
  private:
+  Series<Pair> Pairs(const RequestContext& context, ObjectPath end) const {
+    return pulled_ ? pulled_(std::move(end)) : HeldPairs(pushed_, std::move(end), context.held);
+  }
+
   // The provider outlives its series.
   Series<Instance> Walk(RequestContext context, ObjectPath end) const {
-    Series<Pair> pairs = source_(std::move(end));
+    Series<Pair> pairs = Pairs(context, std::move(end));
     while (Pair* pair = pairs.Next()) {
       Localize(context, *pair);
       Instance instance = ToInstance(context, std::move(*pair));
@@ -110,7 +112,8 @@ class PairAssociation final : public Provider {
   }
 
   const std::string left_role_, right_role_;
-  const PairSeries source_;
+  const PairSource pushed_;
+  const PairSeries pulled_;
 };
 
 }  // namespace
@@ -219,11 +222,11 @@ std::optional<MethodResult> Provider::RefuseParameter(const RequestContext&, con
 }
 
 std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSource source) {
-  return MakePairAssociation(std::move(left_role), std::move(right_role), HeldPairs(std::move(source)));
+  return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), std::move(source), nullptr);
 }
 
 std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSeries source) {
-  return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), std::move(source));
+  return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), nullptr, std::move(source));
 }
 
 Status ProviderRegistry::Add(std::string_view ns, std::string_view class_name, std::shared_ptr<Provider> provider) {

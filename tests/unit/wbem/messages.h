@@ -39,10 +39,10 @@ class Messages : public testing::Test {
     return limits;
   }
 
-  HttpReply Send(HttpRequest request) {
+  HttpReply Send(HttpRequest request, HttpStream* stream = nullptr) {
     HttpReply reply;
     bool done = false;
-    Spawn(server_.endpoint->Handle(std::move(request), peer_), [&](HttpReply r) {
+    Spawn(server_.endpoint->Handle(std::move(request), peer_, stream), [&](HttpReply r) {
       reply = std::move(r);
       done = true;
     });

@@ -175,6 +175,56 @@ TEST_F(Operations, AFailureEndsAnEnumerationUnlessItMayContinue) {
   EXPECT_EQ(objects, 6u);
 }
 
+// Takes the pieces of a reply, as a connection does.
+class Pieces final : public HttpStream {
+ public:
+  Task<bool> Send(HttpReply& head) override {
+    if (pieces++ == 0) headers = head.headers;
+    most = std::max(most, head.body.size());
+    text += head.body;
+    head.body.clear();
+    co_return pieces <= take;
+  }
+  int pieces = 0, take = 1000;
+  size_t most = 0;
+  std::string text;
+  HttpHeaders headers;
+};
+
+TEST_F(Operations, LargeRepliesAreSentWhileTheyAreMade) {
+  for (int i = 0; i < 2000; ++i) server_.books[fmt::format("many-{}", i)] = {"A book", 1, {}, "B"};
+  const HttpRequest request = Post("EnumerateInstances", "root/demo",
+                                   Message("<IMETHODCALL NAME=\"EnumerateInstances\">" + kDemoNs +
+                                           ClassParameter("ClassName", "Demo_Element") + "</IMETHODCALL>"));
+  const std::string whole = Send(request).body;
+  Pieces pieces;
+  HttpReply end = Send(request, &pieces);
+  EXPECT_EQ(pieces.text + end.body, whole);
+  EXPECT_GT(pieces.pieces, 10);
+  EXPECT_LT(pieces.most, 160u * 1024);
+  EXPECT_TRUE(!end.broken && end.trailers.empty());
+  ASSERT_FALSE(pieces.headers.empty());
+  EXPECT_EQ(pieces.headers.back().first, "CIMOperation");
+
+  server_.shelves_fail = true;  // after all books
+  Pieces failing;
+  end = Send(request, &failing);
+  EXPECT_TRUE(end.broken);
+  HttpRequest with_trailers = request;
+  with_trailers.headers.emplace_back("TE", "chunked, trailers");
+  Pieces told;
+  end = Send(with_trailers, &told);
+  EXPECT_FALSE(end.broken);
+  ASSERT_EQ(end.trailers.size(), 2u);
+  EXPECT_EQ(end.trailers[0], (std::pair<std::string, std::string>("CIMStatusCode", "1")));
+  EXPECT_TRUE(end.body.ends_with("</IRETURNVALUE></IMETHODRESPONSE></SIMPLERSP></MESSAGE></CIM>\n"));
+
+  Pieces gone;
+  gone.take = 2;
+  Send(request, &gone);
+  EXPECT_EQ(gone.pieces, 3);  // and no walk to the end for nobody
+}
+
 // A provider that gives everything at once; and clients that leave its lists open.
 TEST_F(Operations, WhatProvidersHoldForOpenListsIsBounded) {
   for (int i = 0; i < 60'000; ++i) server_.shelves.push_back(std::to_string(i));
