@@ -22,9 +22,13 @@ bool KeySame(const Value& a, const Value& b) {
 // A string literal's text: `"` and `\` escaped.
 void AppendQuoted(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
+  if (text.find_first_of("\"\\") == text.npos) {
+    out += text;
+  } else {
+    for (const char c : text) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
   }
   out += '"';
 }
@@ -36,7 +40,10 @@ std::string Quoted(std::string_view text) {
 }
 
 void AppendLower(std::string& out, std::string_view name) {
-  for (const char c : name) out += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  const size_t from = out.size();
+  out += name;
+  for (size_t i = from; i < out.size(); ++i)
+    if (out[i] >= 'A' && out[i] <= 'Z') out[i] = static_cast<char>(out[i] + ('a' - 'A'));
 }
 
 std::string KeyLiteral(const Value& v) {

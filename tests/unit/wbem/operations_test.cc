@@ -191,6 +191,50 @@ class Pieces final : public HttpStream {
   HttpHeaders headers;
 };
 
+// A client that takes its reply slowly.
+class Slow final : public Reply {
+ public:
+  void PutClass(const ClassDecl&, const std::string&) override {}
+  void PutClassName(const ClassDecl&, const std::string&) override {}
+  void PutInstance(const InstanceView&) override { ++instances; }
+  void PutPath(const ObjectPath&) override {}
+  void PutValue(const PropertyDecl&, const Value&) override {}
+  void PutMethodResult(const MethodDecl&, const Value&, std::span<const Property>) override {}
+  void PutEnumeration(const std::string& context) override { end = context.empty(); }
+  bool Full() const override { return instances == 1; }
+  Task<bool> Drain() override {
+    co_await SuspendWith([this](auto resume) { go_on = std::move(resume); });
+    co_return reads;
+  }
+  int instances = 0;
+  bool end = false, reads = true;
+  io::Closure go_on;
+};
+
+TEST_F(Operations, AnEnumerationIsPulledByOneAtATime) {
+  for (const bool reads : {true, false}) {
+    const std::string context = Context(OpenBooks());
+    OperationRequest request = RequestFor(Operation::kPullInstancesWithPath);
+    request.ns = demo::kNamespace;
+    request.enumeration_context = context;
+    request.max_object_count = 10;
+    Slow slow;
+    slow.reads = reads;
+    std::optional<CimStatus> ended;
+    Spawn(server_.core->Perform(request, {"", "test"}, slow), [&](CimStatus status) { ended = std::move(status); });
+    ASSERT_FALSE(ended);
+    env_.loop().RunFor(std::chrono::seconds(100));  // its time stands still while it is pulled
+    EXPECT_EQ(ErrorOf(Pull(context, 1)), 21);
+    EXPECT_EQ(ErrorOf(Call("CloseEnumeration", Parameter("EnumerationContext", Text(context)))), 24);
+    slow.go_on();
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->ok(), reads);
+    EXPECT_EQ(slow.instances, reads ? 3 : 1);
+    EXPECT_EQ(slow.end, reads);
+    EXPECT_EQ(enumerations_.open(), 0u);
+  }
+}
+
 TEST_F(Operations, LargeRepliesAreSentWhileTheyAreMade) {
   for (int i = 0; i < 2000; ++i) server_.books[fmt::format("many-{}", i)] = {"A book", 1, {}, "B"};
   const HttpRequest request = Post("EnumerateInstances", "root/demo",
