@@ -160,8 +160,12 @@ bool ReadsErrorInstances(const HttpRequest& request, const CimXmlRequest& messag
 // Sends the beginnings of large replies.
 class Drain final : public ReplyDrain {
  public:
-  Drain(HttpStream* stream, HttpHeaders headers) : stream_(stream) { piece_.headers = std::move(headers); }
+  Drain(HttpStream* stream, HttpHeaders headers, bool trailers) : stream_(stream), trailers_(trailers) {
+    piece_.headers = std::move(headers);
+  }
   Task<bool> Take(std::string& text) override {
+    if (std::exchange(trailers_, false))
+      piece_.headers.emplace_back("Trailer", "CIMStatusCode, CIMStatusCodeDescription");
     piece_.body.swap(text);
     Task<bool> send = stream_->Send(piece_);
     const bool sent = co_await std::move(send);
@@ -173,6 +177,7 @@ class Drain final : public ReplyDrain {
 
  private:
   HttpStream* const stream_;
+  bool trailers_;  // are to be announced
   HttpReply piece_;
 };
 
@@ -194,7 +199,7 @@ Task<HttpReply> CimXmlEndpoint::Handle(HttpRequest request, std::string peer, Ht
     head.emplace_back("Man", fmt::format("{};ns={}", kManUri, headers.prefix().substr(0, 2)));
   }
   head.emplace_back(headers.prefix() + "CIMOperation", "MethodResponse");
-  Drain drain(stream, std::move(head));
+  Drain drain(stream, std::move(head), trailers);
   CimXmlReply writer(message, host_, templates_, stream ? &drain : nullptr);
   if (ReadsErrorInstances(request, message)) writer.DescribeErrors(owning_entity_);
   CimStatus status = std::move(message.status);

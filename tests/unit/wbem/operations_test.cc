@@ -260,6 +260,7 @@ TEST_F(Operations, LargeRepliesAreSentWhileTheyAreMade) {
   end = Send(with_trailers, &told);
   EXPECT_FALSE(end.broken);
   ASSERT_EQ(end.trailers.size(), 2u);
+  EXPECT_EQ(told.headers.back().first, "Trailer");
   EXPECT_EQ(end.trailers[0], (std::pair<std::string, std::string>("CIMStatusCode", "1")));
   EXPECT_TRUE(end.body.ends_with("</IRETURNVALUE></IMETHODRESPONSE></SIMPLERSP></MESSAGE></CIM>\n"));
 
