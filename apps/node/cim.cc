@@ -22,11 +22,12 @@ CimFace::CimFace(io::Env& env, control::Control& control, CimIdentity identity, 
       control_(control),
       identity_(std::move(identity)),
       registry_(schema_),
-      core_(registry_),
+      enumerations_(env.control_loop(), env.random()),
+      core_(registry_, &enumerations_),
       endpoint_(core_, identity_.name),
       server_(env.control_loop(), env.control_network(), env.log(), ServerOptions(face),
-              [this](wbem::HttpRequest request, std::string peer) {
-                return endpoint_.Handle(std::move(request), std::move(peer));
+              [this](wbem::HttpRequest request, std::string peer, wbem::HttpStream& stream) {
+                return endpoint_.Handle(std::move(request), std::move(peer), &stream);
               }) {}
 
 Status CimFace::Load() {
@@ -43,6 +44,10 @@ Status CimFace::Load() {
 
 Result<io::Endpoint> CimFace::Listen(const io::Endpoint& at) { return server_.Listen(at); }
 
-Task<void> CimFace::Stop() { return server_.Stop(); }
+Task<void> CimFace::Stop() {
+  Task<void> stop = server_.Stop();
+  co_await std::move(stop);
+  enumerations_.Clear();
+}
 
 }  // namespace lockstep::node

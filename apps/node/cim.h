@@ -39,6 +39,7 @@ class CimFace {
   const CimIdentity identity_;
   wbem::Schema schema_;
   wbem::ProviderRegistry registry_;
+  wbem::Enumerations enumerations_;
   wbem::OperationCore core_;
   wbem::CimXmlEndpoint endpoint_;
   wbem::HttpServer server_;

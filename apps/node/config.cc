@@ -174,7 +174,7 @@ Config::Config() {
   nbd.listen = {LoopbackPort(10809)};
   nbd.connections_max = 1024;
   cim.listen = {LoopbackPort(5988)};
-  cim.connections_max = 256;
+  cim.connections_max = 1024;
 }
 
 Result<LogLevel> ParseLogLevel(std::string_view text) {

@@ -64,11 +64,16 @@ class StorageSynchronizedProvider final : public FaceProvider {
  public:
   using FaceProvider::FaceProvider;
 
-  Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
-    for (const control::RelationshipView& view : control().Relationships()) {
-      if (!sink(StorageSynchronizedInstance(face(), view))) break;
+  wbem::Series<Instance> Instances(wbem::RequestContext) override {
+    std::vector<catalog::RelationshipId> ids;
+    for (const control::RelationshipView& view : control().Relationships()) ids.push_back(view.record.id);
+    for (catalog::RelationshipId id : ids) {
+      Result<control::RelationshipView> view = control().Relationship(id);
+      if (!view.ok()) continue;  // it has gone since
+      Instance instance = StorageSynchronizedInstance(face(), *view);
+      co_yield instance;
     }
-    return {};
+    co_return Status();
   }
 
   Result<Instance> Get(const wbem::RequestContext&, const wbem::ObjectPath& path) override {

@@ -19,15 +19,28 @@ uint16_t UsageOf(const control::VolumeView& volume) {
   return target ? kLocalTarget : kUnrestricted;
 }
 
+// What a list holds while a client reads it.
+std::vector<catalog::VolumeId> VolumeIds(const control::Control& control) {
+  std::vector<catalog::VolumeId> ids;
+  const std::vector<control::VolumeView> volumes = control.Volumes();
+  ids.reserve(volumes.size());
+  for (const control::VolumeView& volume : volumes) ids.push_back(volume.record.id);
+  return ids;
+}
+
 class VolumeProvider final : public FaceProvider {
  public:
   using FaceProvider::FaceProvider;
 
-  Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
-    for (const control::VolumeView& volume : control().Volumes()) {
-      if (!sink(Make(volume))) break;
+  wbem::Series<Instance> Instances(wbem::RequestContext) override {
+    const std::vector<catalog::VolumeId> ids = VolumeIds(control());
+    for (catalog::VolumeId id : ids) {
+      Result<control::VolumeView> volume = control().Volume(id);
+      if (!volume.ok()) continue;  // it has gone since
+      Instance instance = Make(*volume);
+      co_yield instance;
     }
-    return {};
+    co_return Status();
   }
 
   Status EnumeratePaths(const wbem::RequestContext&, const wbem::PathSink& sink) override {
@@ -83,11 +96,15 @@ class StorageSettingProvider final : public FaceProvider {
  public:
   using FaceProvider::FaceProvider;
 
-  Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
-    for (const control::VolumeView& volume : control().Volumes()) {
-      if (!sink(Make(volume))) break;
+  wbem::Series<Instance> Instances(wbem::RequestContext) override {
+    const std::vector<catalog::VolumeId> ids = VolumeIds(control());
+    for (catalog::VolumeId id : ids) {
+      Result<control::VolumeView> volume = control().Volume(id);
+      if (!volume.ok()) continue;  // it has gone since
+      Instance instance = Make(*volume);
+      co_yield instance;
     }
-    return {};
+    co_return Status();
   }
 
   Result<Instance> Get(const wbem::RequestContext&, const wbem::ObjectPath& path) override {

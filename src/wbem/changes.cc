@@ -30,6 +30,15 @@ CimStatus TypeProperties(const Coercion& coercion, Instance& instance) {
 
 }  // namespace
 
+Task<CimStatus> OperationCore::Change(Job& job) const {
+  switch (job.request.operation) {
+    case Operation::kCreateInstance: return CreateInstance(job);
+    case Operation::kModifyInstance: return ModifyInstance(job);
+    case Operation::kDeleteInstance: return DeleteInstance(job);
+    default: return SetProperty(job);
+  }
+}
+
 Task<CimStatus> OperationCore::CreateInstance(Job& job) const {
   OperationRequest& request = job.request;
   const ClassDecl* cls = schema_.Find(request.ns, request.target.class_name);

@@ -145,16 +145,63 @@ std::optional<HttpRefusal> Decode(const HttpRequest& request, CimHeaders& header
   return CompareWithBody(headers, message);
 }
 
+// True when the client reads trailers (RFC 9110 10.1.4).
+bool TakesTrailers(const HttpRequest& request) {
+  const std::string* te = request.Find("TE");
+  return te && NameLower(*te).find("trailers") != std::string::npos;
+}
+
+// A client whose reader may be of DTD 2.0, which has nothing within ERROR, says so by what it leaves out: the
+// hand-written one of wbemcli sends no Accept.
+bool ReadsErrorInstances(const HttpRequest& request, const CimXmlRequest& message) {
+  return request.Find("Accept") || !message.dtd_version.starts_with("2.0");
+}
+
+// Sends the beginnings of large replies.
+class Drain final : public ReplyDrain {
+ public:
+  Drain(HttpStream* stream, HttpHeaders headers, bool trailers) : stream_(stream), trailers_(trailers) {
+    piece_.headers = std::move(headers);
+  }
+  Task<bool> Take(std::string& text) override {
+    if (std::exchange(trailers_, false))
+      piece_.headers.emplace_back("Trailer", "CIMStatusCode, CIMStatusCodeDescription");
+    piece_.body.swap(text);
+    Task<bool> send = stream_->Send(piece_);
+    const bool sent = co_await std::move(send);
+    piece_.body.swap(text);
+    text.clear();
+    co_return sent;
+  }
+  HttpHeaders TakeHeaders() { return std::move(piece_.headers); }
+
+ private:
+  HttpStream* const stream_;
+  bool trailers_;  // are to be announced
+  HttpReply piece_;
+};
+
 }  // namespace
 
-Task<HttpReply> CimXmlEndpoint::Handle(HttpRequest request, std::string peer) const {
+Task<HttpReply> CimXmlEndpoint::Handle(HttpRequest request, std::string peer, HttpStream* stream) const {
   CimHeaders headers(request);
   CimXmlRequest message;
   if (const auto refusal = Decode(request, headers, message)) co_return RefusalReply(*refusal);
   request.body.clear();
   request.body.shrink_to_fit();
 
-  CimXmlReply writer(message, host_);
+  const bool trailers = TakesTrailers(request);
+  HttpHeaders head;
+  head.emplace_back("Content-Type", "application/xml; charset=utf-8");
+  if (!headers.prefix().empty()) {
+    head.emplace_back("Ext", "");
+    head.emplace_back("Cache-Control", "no-cache");
+    head.emplace_back("Man", fmt::format("{};ns={}", kManUri, headers.prefix().substr(0, 2)));
+  }
+  head.emplace_back(headers.prefix() + "CIMOperation", "MethodResponse");
+  Drain drain(stream, std::move(head), trailers);
+  CimXmlReply writer(message, host_, templates_, stream ? &drain : nullptr);
+  if (ReadsErrorInstances(request, message)) writer.DescribeErrors(owning_entity_);
   CimStatus status = std::move(message.status);
   if (status.ok()) {
     // Everyone is anonymous: who the caller is will be known from the Authorization header, here and nowhere else.
@@ -163,14 +210,14 @@ Task<HttpReply> CimXmlEndpoint::Handle(HttpRequest request, std::string peer) co
     status = co_await std::move(perform);
   }
   HttpReply reply;
-  reply.headers.emplace_back("Content-Type", "application/xml; charset=utf-8");
-  if (!headers.prefix().empty()) {
-    reply.headers.emplace_back("Ext", "");
-    reply.headers.emplace_back("Cache-Control", "no-cache");
-    reply.headers.emplace_back("Man", fmt::format("{};ns={}", kManUri, headers.prefix().substr(0, 2)));
-  }
-  reply.headers.emplace_back(headers.prefix() + "CIMOperation", "MethodResponse");
   reply.body = writer.Finish(status);
+  reply.headers = drain.TakeHeaders();
+  if (!status.ok() && writer.drained()) {
+    // Too late for an ERROR element: only trailers, or the lack of an end, can tell that the list is not complete.
+    reply.broken = !trailers;
+    reply.trailers.emplace_back("CIMStatusCode", std::to_string(static_cast<int>(status.code)));
+    reply.trailers.emplace_back("CIMStatusCodeDescription", PercentEncoded(status.message));
+  }
   co_return reply;
 }
 

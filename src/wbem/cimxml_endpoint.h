@@ -6,22 +6,27 @@
 
 #include "base/task.h"
 #include "wbem/cimxml_request.h"
+#include "wbem/cimxml_templates.h"
 #include "wbem/core.h"
-#include "wbem/http_connection.h"
+#include "wbem/http_server.h"
 
 namespace lockstep::wbem {
 
 class CimXmlEndpoint {
  public:
-  // `core` outlives the endpoint. `host` is the name that paths in replies give for this server.
-  CimXmlEndpoint(const OperationCore& core, std::string host) : core_(core), host_(std::move(host)) {}
+  // `core` outlives the endpoint. `host` is the name that paths in replies give for this server; `owning_entity` is
+  // whose message ids a CIM_Error has.
+  CimXmlEndpoint(const OperationCore& core, std::string host, std::string owning_entity = "Lockstep")
+      : core_(core), host_(std::move(host)), owning_entity_(std::move(owning_entity)) {}
 
-  // The endpoint outlives the task. Never fails: what is wrong is in the reply. `peer` is for providers' audit.
-  Task<HttpReply> Handle(HttpRequest request, std::string peer) const;
+  // The endpoint outlives the task. Never fails: what is wrong is in the reply. `peer` is for providers' audit. A reply
+  // that gets large goes through `stream` in pieces, if there is one; what is returned is its end.
+  Task<HttpReply> Handle(HttpRequest request, std::string peer, HttpStream* stream = nullptr) const;
 
  private:
   const OperationCore& core_;
-  const std::string host_;
+  const std::string host_, owning_entity_;
+  mutable CimXmlTemplates templates_;  // a memory of what has been computed
 };
 
 }  // namespace lockstep::wbem

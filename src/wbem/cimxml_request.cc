@@ -41,12 +41,37 @@ Status ReadList(pugi::xml_node parameter, std::optional<std::vector<std::string>
   return {};
 }
 
+// Some clients name the namespace or the host too, which is in the message already.
 Status ReadTarget(pugi::xml_node value, Slot slot, ObjectPath& target) {
   if (slot == Slot::kTargetClass || (slot == Slot::kTargetObject && IsElement(value, "CLASSNAME"))) {
     LS_ASSIGN_OR_RETURN(target.class_name, ReadClassName(value));
     return {};
   }
-  LS_ASSIGN_OR_RETURN(target, ReadInstanceName(value));
+  if (IsElement(value, "CLASSNAME")) return InvalidArgument("an INSTANCENAME is expected");
+  LS_ASSIGN_OR_RETURN(target, ReadObjectPath(value));
+  return {};
+}
+
+Status ReadNumber(pugi::xml_node parameter, std::optional<uint32_t>& number) {
+  LS_ASSIGN_OR_RETURN(const Value value, ReadValueOf(parameter, CimType::kUint32));
+  const auto read = value.AsUnsigned();
+  if (!read) return InvalidArgument("a number is expected");
+  number = static_cast<uint32_t>(*read);
+  return {};
+}
+
+// Only what says which class is meant: classes are not changed by clients.
+Status ReadClass(pugi::xml_node value, OperationRequest& request) {
+  if (!IsElement(value, "CLASS")) return InvalidArgument("a CLASS is expected");
+  request.cls.emplace();
+  LS_ASSIGN_OR_RETURN(request.cls->name, RequiredAttribute(value, "NAME"));
+  request.cls->superclass = value.attribute("SUPERCLASS").value();
+  return {};
+}
+
+Status ReadQualifierDeclaration(pugi::xml_node value, std::string& name) {
+  if (!IsElement(value, "QUALIFIER.DECLARATION")) return InvalidArgument("a QUALIFIER.DECLARATION is expected");
+  LS_ASSIGN_OR_RETURN(name, RequiredAttribute(value, "NAME"));
   return {};
 }
 
@@ -69,14 +94,11 @@ Status ReadName(Result<std::string> name, std::string& to) {
 
 Status ReadSlot(pugi::xml_node parameter, Slot slot, OperationRequest& request) {
   const pugi::xml_node value = FirstElement(parameter);
+  if (bool* flag = FlagOf(request, slot)) return ReadFlag(parameter, *flag);
   switch (slot) {
     case Slot::kTargetClass:
     case Slot::kTargetInstance:
     case Slot::kTargetObject: return ReadTarget(value, slot, request.target);
-    case Slot::kLocalOnly: return ReadFlag(parameter, request.local_only);
-    case Slot::kDeepInheritance: return ReadFlag(parameter, request.deep_inheritance);
-    case Slot::kIncludeQualifiers: return ReadFlag(parameter, request.include_qualifiers);
-    case Slot::kIncludeClassOrigin: return ReadFlag(parameter, request.include_class_origin);
     case Slot::kPropertyList: return ReadList(parameter, request.property_list);
     case Slot::kAssocClass: return ReadName(ReadClassName(value), request.assoc_class);
     case Slot::kResultClass: return ReadName(ReadClassName(value), request.result_class);
@@ -84,8 +106,18 @@ Status ReadSlot(pugi::xml_node parameter, Slot slot, OperationRequest& request) 
     case Slot::kResultRole: return ReadName(ReadText(parameter), request.result_role);
     case Slot::kInstance:
     case Slot::kNamedInstance: return ReadObject(value, slot, request);
-    case Slot::kPropertyName: return ReadName(ReadText(parameter), request.name);
-    case Slot::kPropertyValue: break;
+    case Slot::kClass: return ReadClass(value, request);
+    case Slot::kQualifierDeclaration: return ReadQualifierDeclaration(value, request.name);
+    case Slot::kPropertyName:
+    case Slot::kQualifierName: return ReadName(ReadText(parameter), request.name);
+    case Slot::kFilterLanguage:
+    case Slot::kQueryLanguage: return ReadName(ReadText(parameter), request.query_language);
+    case Slot::kFilter:
+    case Slot::kQuery: return ReadName(ReadText(parameter), request.query);
+    case Slot::kOperationTimeout: return ReadNumber(parameter, request.operation_timeout);
+    case Slot::kMaxObjectCount: return ReadNumber(parameter, request.max_object_count);
+    case Slot::kEnumerationContext: return ReadName(ReadText(parameter), request.enumeration_context);
+    default: break;  // kPropertyValue; the rest are flags
   }
   LS_ASSIGN_OR_RETURN(request.value, ReadValueOf(parameter, std::nullopt));
   return {};
@@ -214,6 +246,7 @@ std::optional<HttpRefusal> DecodeCimXml(std::string_view body, CimXmlRequest& re
   if (!id.ok()) return NotValid(id.status().message());
   request.message_id = *id;
   request.protocol_version = message.attribute("PROTOCOLVERSION").value();
+  request.dtd_version = cim->attribute("DTDVERSION").value();
   const pugi::xml_node kind = FirstElement(message);
   // CIMBatch would have been refused before; without it the header and the body disagree (DSP0200 6.2.7).
   if (IsElement(kind, "MULTIREQ"))

@@ -21,6 +21,7 @@ struct HttpRefusal {
 struct CimXmlRequest {
   std::string message_id;
   std::string protocol_version;
+  std::string dtd_version;
   std::string call;        // the operation's or method's name as sent, which the response repeats
   bool intrinsic = true;
   OperationRequest request;

@@ -1,6 +1,7 @@
 #include "wbem/cimxml_values.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "wbem/xml_check.h"
 
@@ -8,15 +9,20 @@ namespace lockstep::wbem {
 namespace {
 
 void AppendKeyValue(std::string& out, const Value& value) {
-  if (const ObjectPath* reference = value.AsReference()) {
-    AppendReference(out, *reference);
+  if (value.AsReference()) {
+    AppendText(out, value);
     return;
   }
-  out += value.type() == CimType::kBoolean ? "<KEYVALUE VALUETYPE=\"boolean\">"
-         : IsNumeric(value.type())         ? "<KEYVALUE VALUETYPE=\"numeric\">"
-                                           : "<KEYVALUE VALUETYPE=\"string\">";
-  AppendXmlText(out, value.ToText());
+  out += KeyValueTag(value.type());
+  AppendText(out, value);
   out += "</KEYVALUE>";
+}
+
+template <typename T>
+void AppendNumber(std::string& out, T number) {
+  char digits[24];
+  const std::to_chars_result end = std::to_chars(digits, digits + sizeof digits, number);
+  out.append(digits, static_cast<size_t>(end.ptr - digits));
 }
 
 void AppendScalar(std::string& out, const Value& value) {
@@ -25,14 +31,12 @@ void AppendScalar(std::string& out, const Value& value) {
     return;
   }
   out += "<VALUE>";
-  if (const std::string* text = value.AsString()) {
-    AppendXmlText(out, *text);
-  } else if (const Instance* instance = value.AsInstance()) {
+  if (const Instance* instance = value.AsInstance()) {
     std::string inner;
     AppendInstance(inner, *instance);
     AppendXmlText(out, inner);
   } else {
-    AppendXmlText(out, value.ToText());
+    AppendText(out, value);
   }
   out += "</VALUE>";
 }
@@ -49,6 +53,24 @@ TypedElement DeclarationOf(const Property& property) {
 }
 
 }  // namespace
+
+std::string_view KeyValueTag(CimType type) {
+  return type == CimType::kBoolean ? "<KEYVALUE VALUETYPE=\"boolean\">"
+         : IsNumeric(type)         ? "<KEYVALUE VALUETYPE=\"numeric\">"
+                                   : "<KEYVALUE VALUETYPE=\"string\">";
+}
+
+// Without going through a string of its own where there are many of a kind.
+void AppendText(std::string& out, const Value& value) {
+  const CimType type = value.type();
+  if (value.is_null()) return;
+  if (type == CimType::kString) AppendXmlText(out, *value.AsString());
+  else if (IsUnsigned(type)) AppendNumber(out, *value.AsUnsigned());
+  else if (IsSigned(type)) AppendNumber(out, *value.AsSigned());
+  else if (type == CimType::kBoolean && value.AsBool()) out += *value.AsBool() ? "TRUE" : "FALSE";
+  else if (const ObjectPath* reference = value.AsReference()) AppendReference(out, *reference);
+  else AppendXmlText(out, value.ToText());
+}
 
 void AppendAttribute(std::string& out, std::string_view name, std::string_view value) {
   out += ' ';

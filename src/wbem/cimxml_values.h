@@ -13,6 +13,10 @@ namespace lockstep::wbem {
 void AppendAttribute(std::string& out, std::string_view name, std::string_view value);
 void AppendNamespacePath(std::string& out, std::string_view ns);         // LOCALNAMESPACEPATH
 void AppendInstanceName(std::string& out, const ObjectPath& path);       // INSTANCENAME
+// The tag that opens a KEYVALUE of this type.
+std::string_view KeyValueTag(CimType type);
+// What stands in VALUE or KEYVALUE for a scalar; for a reference, VALUE.REFERENCE.
+void AppendText(std::string& out, const Value& value);
 // LOCALINSTANCEPATH, or INSTANCENAME when there is no namespace; without host, as references are compared.
 void AppendReference(std::string& out, const ObjectPath& path);          // VALUE.REFERENCE
 // VALUE, VALUE.ARRAY, VALUE.REFERENCE or VALUE.REFARRAY; nothing for NULL. Instances as escaped text.

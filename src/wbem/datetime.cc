@@ -99,21 +99,40 @@ Result<Datetime> Datetime::Parse(std::string_view text) {
   return d;
 }
 
+namespace {
+
+// Exactly `size` decimal digits at `to`.
+void PutDigits(char* to, int64_t value, int size) {
+  for (int i = size - 1; i >= 0; --i, value /= 10) to[i] = static_cast<char>('0' + value % 10);
+}
+
+void PutTime(char* to, int64_t in_day) {
+  PutDigits(to, in_day / kHour, 2);
+  PutDigits(to + 2, in_day % kHour / kMinute, 2);
+  PutDigits(to + 4, in_day % kMinute / kSecond, 2);
+  to[6] = '.';
+  PutDigits(to + 7, in_day % kSecond, 6);
+}
+
+}  // namespace
+
 std::string Datetime::ToString() const {
-  std::string text;
+  std::string text(kTextSize, '0');
   if (interval_) {
-    text = fmt::format("{:08}{:02}{:02}{:02}.{:06}:000", us_ / kDay, us_ % kDay / kHour, us_ % kHour / kMinute,
-                       us_ % kMinute / kSecond, us_ % kSecond);
+    PutDigits(text.data(), us_ / kDay, 8);
+    PutTime(text.data() + 8, us_ % kDay);
+    text[kSign] = ':';
   } else {
     using namespace std::chrono;
     const sys_time<microseconds> local{microseconds(us_ + offset_ * kMinute)};
     const auto midnight = floor<days>(local);
     const year_month_day date(midnight);
-    const int64_t in_day = (local - midnight).count();
-    text = fmt::format("{:04}{:02}{:02}{:02}{:02}{:02}.{:06}{}{:03}", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), in_day / kHour,
-                       in_day % kHour / kMinute, in_day % kMinute / kSecond, in_day % kSecond, offset_ < 0 ? '-' : '+',
-                       offset_ < 0 ? -offset_ : offset_);
+    PutDigits(text.data(), static_cast<int>(date.year()), 4);
+    PutDigits(text.data() + 4, static_cast<unsigned>(date.month()), 2);
+    PutDigits(text.data() + 6, static_cast<unsigned>(date.day()), 2);
+    PutTime(text.data() + 8, (local - midnight).count());
+    text[kSign] = offset_ < 0 ? '-' : '+';
+    PutDigits(text.data() + kSign + 1, offset_ < 0 ? -offset_ : offset_, 3);
   }
   for (size_t i = significant_; i < kSign; ++i)
     if (i != 14) text[i] = '*';

@@ -5,7 +5,7 @@
 namespace lockstep::wbem {
 namespace {
 
-constexpr std::array<std::string_view, 18> kNames = {
+constexpr std::array<std::string_view, 30> kNames = {
     "CIM_ERR_OK",
     "CIM_ERR_FAILED",
     "CIM_ERR_ACCESS_DENIED",
@@ -24,6 +24,18 @@ constexpr std::array<std::string_view, 18> kNames = {
     "CIM_ERR_INVALID_QUERY",
     "CIM_ERR_METHOD_NOT_AVAILABLE",
     "CIM_ERR_METHOD_NOT_FOUND",
+    "",
+    "",
+    "CIM_ERR_NAMESPACE_NOT_EMPTY",
+    "CIM_ERR_INVALID_ENUMERATION_CONTEXT",
+    "CIM_ERR_INVALID_OPERATION_TIMEOUT",
+    "CIM_ERR_PULL_HAS_BEEN_ABANDONED",
+    "CIM_ERR_PULL_CANNOT_BE_ABANDONED",
+    "CIM_ERR_FILTERED_ENUMERATION_NOT_SUPPORTED",
+    "CIM_ERR_CONTINUATION_ON_ERROR_NOT_SUPPORTED",
+    "CIM_ERR_SERVER_LIMITS_EXCEEDED",
+    "CIM_ERR_SERVER_IS_SHUTTING_DOWN",
+    "CIM_ERR_QUERY_FEATURE_NOT_SUPPORTED",
 };
 
 CimCode FromCode(Code code) {
@@ -34,6 +46,7 @@ CimCode FromCode(Code code) {
     case Code::kNotSupported: return CimCode::kNotSupported;
     case Code::kAlreadyExists: return CimCode::kAlreadyExists;
     case Code::kPermissionDenied: return CimCode::kAccessDenied;
+    case Code::kTooLarge: return CimCode::kServerLimitsExceeded;
     default: return CimCode::kFailed;
   }
 }

@@ -28,6 +28,16 @@ enum class CimCode : uint8_t {
   kInvalidQuery = 15,
   kMethodNotAvailable = 16,
   kMethodNotFound = 17,
+  kNamespaceNotEmpty = 20,
+  kInvalidEnumerationContext = 21,
+  kInvalidOperationTimeout = 22,
+  kPullHasBeenAbandoned = 23,
+  kPullCannotBeAbandoned = 24,
+  kFilteredEnumerationNotSupported = 25,
+  kContinuationOnErrorNotSupported = 26,
+  kServerLimitsExceeded = 27,
+  kServerIsShuttingDown = 28,
+  kQueryFeatureNotSupported = 29,
 };
 
 // "CIM_ERR_NOT_FOUND".

@@ -78,7 +78,7 @@ void HttpConnection::Parse() {
     return;
   }
   continued_ = true;
-  output_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  output_.head += "HTTP/1.1 100 Continue\r\n\r\n";
 }
 
 void HttpConnection::Refuse(int status) {
@@ -102,25 +102,78 @@ HttpRequest HttpConnection::TakeRequest() {
   return request;
 }
 
+std::string HttpConnection::TakeOutput() {
+  HttpOutput output = TakePieces();
+  return std::move(output.head) + output.body + output.tail;
+}
+
 void HttpConnection::Answer(HttpReply reply) {
   LS_ASSERT(handling_);
-  const bool keep_alive = parser_->keep_alive();
-  Append(reply, keep_alive);
+  if (std::exchange(in_pieces_, false)) {
+    if (!reply.body.empty()) AppendPiece(std::move(reply.body));
+    EndPieces(reply);
+  } else {
+    const bool keep_alive = parser_->keep_alive();
+    Append(std::move(reply), keep_alive);
+  }
   handling_ = false;
   continued_ = false;
   parser_ = std::make_unique<Parser>(limits_);
   if (!closing_) Parse();
 }
 
-void HttpConnection::Append(const HttpReply& reply, bool keep_alive) {
-  fmt::format_to(std::back_inserter(output_), "HTTP/1.1 {} {}\r\nContent-Length: {}\r\n", reply.status,
-                 Reason(reply.status), reply.body.size());
-  for (const auto& [name, value] : reply.headers)
-    fmt::format_to(std::back_inserter(output_), "{}: {}\r\n", name, value);
+void HttpConnection::AnswerPiece(HttpReply head) {
+  LS_ASSERT(handling_);
+  if (!in_pieces_) {
+    in_pieces_ = true;
+    chunked_ = parser_->get().version() >= 11;
+    AppendHead(head, chunked_ && parser_->keep_alive(), std::nullopt);
+  }
+  if (!head.body.empty()) AppendPiece(std::move(head.body));
+}
+
+void HttpConnection::Append(HttpReply reply, bool keep_alive) {
+  AppendHead(reply, keep_alive, reply.body.size());
+  AppendBody(std::move(reply.body));
+}
+
+void HttpConnection::AppendHead(const HttpReply& reply, bool keep_alive, std::optional<size_t> length) {
+  std::string head;
+  head.reserve(256);
+  const auto out = std::back_inserter(head);
+  fmt::format_to(out, "HTTP/1.1 {} {}\r\n", reply.status, Reason(reply.status));
+  if (length) fmt::format_to(out, "Content-Length: {}\r\n", *length);
+  else if (chunked_) head += "Transfer-Encoding: chunked\r\n";
+  for (const auto& [name, value] : reply.headers) fmt::format_to(out, "{}: {}\r\n", name, value);
   // HTTP/1.0 clients that asked to keep the connection look for the word; 1.1 ones take it for granted.
-  output_ += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  output_ += reply.body;
+  head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
   closing_ = closing_ || !keep_alive;
+  // A reply before this one that has not been taken yet: only who pipelines without reading sees that.
+  if (!output_.body.empty() || !output_.tail.empty()) output_.head = TakeOutput();
+  if (output_.head.empty()) output_.head = std::move(head);
+  else output_.head += head;
+}
+
+void HttpConnection::AppendBody(std::string body) {
+  constexpr size_t kSmall = 16 * 1024;  // cheaper copied than sent by itself
+  if (body.size() <= kSmall) output_.head += body;
+  else output_.body = std::move(body);
+}
+
+void HttpConnection::AppendPiece(std::string body) {
+  if (!output_.body.empty() || !output_.tail.empty()) output_.head = TakeOutput();
+  if (chunked_) fmt::format_to(std::back_inserter(output_.head), "{:x}\r\n", body.size());
+  output_.body = std::move(body);
+  if (chunked_) output_.tail = "\r\n";
+}
+
+void HttpConnection::EndPieces(const HttpReply& reply) {
+  closing_ = closing_ || reply.broken;
+  if (!chunked_ || reply.broken) return;
+  output_.tail += "0\r\n";
+  for (const auto& [name, value] : reply.trailers)
+    fmt::format_to(std::back_inserter(output_.tail), "{}: {}\r\n", name, value);
+  output_.tail += "\r\n";
 }
 
 }  // namespace lockstep::wbem

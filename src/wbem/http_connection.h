@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,11 +36,23 @@ struct HttpRequest {
   const std::string* Find(std::string_view name) const;
 };
 
-// Content-Length, Connection and the status line are the engine's.
+// Content-Length, Transfer-Encoding, Connection and the status line are the engine's.
 struct HttpReply {
   int status = 200;
   HttpHeaders headers;
   std::string body;
+  // After pieces have been sent: what follows the body (only a chunked reply has room for it, and only a client that
+  // said `TE: trailers` reads it).
+  HttpHeaders trailers = {};
+  // After pieces have been sent: the body cannot be completed. The connection is closed in a way that no client takes
+  // for the end of the body.
+  bool broken = false;
+};
+
+// What is to be sent, in this order. Large bodies are moved here and never copied.
+struct HttpOutput {
+  std::string head, body, tail;
+  bool empty() const { return head.empty() && body.empty() && tail.empty(); }
 };
 
 class HttpConnection {
@@ -55,12 +68,16 @@ class HttpConnection {
   // A complete request waits. It is taken once; then nothing more is parsed until Answer.
   bool HasRequest() const;
   HttpRequest TakeRequest();
-  // The reply to the request that was taken last.
+  // The reply to the request that was taken last; after pieces, their end (status and headers are not looked at).
   void Answer(HttpReply reply);
+  // The beginning of a reply whose length is not known yet, or the next piece of it: to HTTP/1.1 chunked, to HTTP/1.0
+  // up to the end of the connection. `head.body` is the piece; all output is to be taken before the next one.
+  void AnswerPiece(HttpReply head);
   // Answers instead of whatever comes, and closes. Not between TakeRequest and Answer.
   void Refuse(int status);
 
-  std::string TakeOutput() { return std::exchange(output_, {}); }
+  std::string TakeOutput();
+  HttpOutput TakePieces() { return std::exchange(output_, {}); }
   // No request will follow: close once the output has been sent.
   bool closing() const { return closing_; }
   // False while a request waits or is being handled: stop reading then, so that a client that sends more than it reads
@@ -74,14 +91,20 @@ class HttpConnection {
  private:
   struct Parser;
   void Parse();
-  void Append(const HttpReply& reply, bool keep_alive);
+  void Append(HttpReply reply, bool keep_alive);
+  void AppendHead(const HttpReply& reply, bool keep_alive, std::optional<size_t> length);
+  void AppendBody(std::string body);
+  void AppendPiece(std::string body);
+  void EndPieces(const HttpReply& reply);
 
   const HttpLimits limits_;
   std::unique_ptr<Parser> parser_;
   std::string input_;   // not parsed yet
-  std::string output_;
+  HttpOutput output_;
   bool continued_ = false;  // 100 Continue has been sent for this request
   bool handling_ = false;
+  bool in_pieces_ = false;  // of the reply that is being made
+  bool chunked_ = false;
   bool closing_ = false;
 };
 

@@ -9,19 +9,20 @@
 namespace lockstep::wbem {
 namespace {
 
-constexpr size_t kReadSize = 16 * 1024;
+constexpr size_t kReadSize = 8 * 1024;
 constexpr size_t kWriteSize = 256 * 1024;
 // How long a closing connection goes on reading, so that a client that is still sending sees our last answer and not a
 // reset (RFC 9112 9.6).
 constexpr io::Duration kLinger = std::chrono::seconds(2);
+constexpr size_t kLingerBytes = 16 * 1024 * 1024;
 
 }  // namespace
 
 // Kept alive by the server and by a handler that runs for it. After Close it does nothing any more.
-class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
+class HttpServer::Connection final : public std::enable_shared_from_this<Connection>, public HttpStream {
  public:
   Connection(HttpServer& server, uint64_t id, std::unique_ptr<io::Stream> stream)
-      : server_(server), id_(id), stream_(std::move(stream)), engine_(server.options_.limits) {}
+      : server_(server), id_(id), stream_(std::move(stream)), peer_(stream_->peer()), engine_(server.options_.limits) {}
 
   void Start() { Advance(); }
   void RefuseAndClose(int status) {
@@ -36,7 +37,21 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
     stream_.reset();
     server_.buffered_ -= counted_;
     counted_ = 0;
+    // A handler that waits for its piece to be taken goes on, and sees that the stream is gone.
+    if (drained_) server_.loop_.Post(std::move(drained_));
     server_.Forget(id_);
+  }
+
+  Task<bool> Send(HttpReply& head) override {
+    if (!stream_) co_return false;
+    engine_.AnswerPiece(std::move(head));
+    head.body = {};
+    Advance();
+    if (stream_ && writing_) co_await SuspendWith([this](auto resume) { drained_ = std::move(resume); });
+    if (!stream_) co_return false;
+    head.body = std::move(spare_);
+    head.body.clear();
+    co_return true;
   }
 
  private:
@@ -48,13 +63,12 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
     const auto self = shared_from_this();
     while (stream_) {
       // The stream may still be reading output_.
-      if (!writing_) output_ += engine_.TakeOutput();
-      if (!writing_ && !output_.empty()) StartWrite();
+      if (!writing_) StartWrite();
       if (handling_ || writing_ || !engine_.HasRequest()) break;
       StartHandler();
     }
     if (!stream_) return;
-    if (engine_.closing() && !writing_ && output_.empty()) {
+    if (engine_.closing() && !writing_ && !handling_) {
       Linger();
       return;
     }
@@ -78,7 +92,10 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
       reading_ = false;
       if (!n.ok()) return Close();
       if (*n == 0) peer_done_ = true;
-      if (lingering_) return peer_done_ ? Close() : StartRead();
+      if (lingering_) {
+        lingered_ += *n;
+        return peer_done_ || lingered_ > kLingerBytes ? Close() : StartRead();
+      }
       engine_.Feed(std::span(input_).first(*n));
       BoundBuffered();
       Advance();
@@ -98,24 +115,47 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
     CountBuffered();
   }
 
+  // Sends what there is: all of a small reply at once, a large one in pieces that each have their time.
   void StartWrite() {
+    if (output_.empty()) {
+      output_ = engine_.TakePieces();
+      if (output_.empty()) return;
+      written_ = 0;
+    }
     writing_ = true;
-    chunk_.data = reinterpret_cast<std::byte*>(output_.data()) + written_;
-    chunk_.size = std::min(output_.size() - written_, kWriteSize);
-    sending_ = {&chunk_, 1};
-    SetTimer(Waiting::kNothing);  // each piece has its own time
-    stream_->Write(sending_, [this](Status status) {
-      writing_ = false;
-      if (!status.ok()) return Close();
-      written_ += chunk_.size;
-      if (written_ == output_.size()) {
-        // A large reply's memory goes back at once; a small one's serves the next.
-        output_.clear();
-        if (output_.capacity() > kWriteSize) output_.shrink_to_fit();
-        written_ = 0;
+    size_t count = 0, skip = written_, left = kWriteSize;
+    for (std::string* part : {&output_.head, &output_.body, &output_.tail}) {
+      if (skip >= part->size()) {
+        skip -= part->size();
+        continue;
       }
-      Advance();
-    });
+      io::Buffer& buffer = buffers_[count];
+      buffer.data = reinterpret_cast<std::byte*>(part->data()) + skip;
+      buffer.size = std::min(part->size() - skip, left);
+      skip = 0;
+      left -= buffer.size;
+      written_ += buffer.size;
+      ++count;
+      if (left == 0) break;
+    }
+    if (waiting_ == Waiting::kWrite) SetTimer(Waiting::kNothing);  // each piece has its own time
+    stream_->Write(std::span(buffers_).first(count), [this](const Status& status) { Wrote(status); });
+  }
+
+  void Wrote(const Status& status) {
+    writing_ = false;
+    if (!status.ok()) return Close();
+    const auto self = shared_from_this();
+    if (written_ == output_.head.size() + output_.body.size() + output_.tail.size()) {
+      spare_ = std::move(output_.body);  // the memory of a piece serves the next
+      if (!drained_) spare_ = {};
+      output_ = {};
+      if (drained_) {
+        std::exchange(drained_, nullptr)();
+        if (!stream_) return;
+      }
+    }
+    Advance();
   }
 
   void StartHandler() {
@@ -125,7 +165,7 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
     HttpRequest request = engine_.TakeRequest();
     CountBuffered();
     in_handler_ = true;
-    Spawn(server_.handler_(std::move(request), stream_->peer()), [self = shared_from_this()](HttpReply reply) {
+    Spawn(server_.handler_(std::move(request), peer_, *this), [self = shared_from_this()](HttpReply reply) {
       HttpServer& server = self->server_;
       self->Answered(std::move(reply));
       server.HandlerEnded();
@@ -169,20 +209,23 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
     const Waiting was = std::exchange(waiting_, Waiting::kNothing);
     timer_ = io::TimerId::kNone;
     if (was != Waiting::kRestOfRequest) return Close();
-    server_.log_.Debug("wbem: {} took too long to send a request", stream_->peer());
+    server_.log_.Debug("wbem: {} took too long to send a request", peer_);
     RefuseAndClose(408);
   }
 
   HttpServer& server_;
   const uint64_t id_;
   std::unique_ptr<io::Stream> stream_;  // null: closed
+  const std::string peer_;
   HttpConnection engine_;
   std::array<std::byte, kReadSize> input_;
-  std::string output_;
-  size_t written_ = 0;
-  io::Buffer chunk_{};
-  std::span<const io::Buffer> sending_;
-  size_t counted_ = 0;  // what buffered_ of the server includes for this connection
+  HttpOutput output_;     // what is being sent
+  size_t written_ = 0;    // of it, handed to the stream
+  std::array<io::Buffer, 3> buffers_{};
+  std::string spare_;     // memory for the next piece
+  io::Closure drained_;   // the handler that waits for its piece to be sent
+  size_t lingered_ = 0;   // bytes read for nothing after the last answer
+  size_t counted_ = 0;    // what buffered_ of the server includes for this connection
   io::TimerId timer_ = io::TimerId::kNone;
   Waiting waiting_ = Waiting::kNothing;
   bool reading_ = false, writing_ = false, handling_ = false, in_handler_ = false;

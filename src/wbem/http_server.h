@@ -20,20 +20,30 @@ namespace lockstep::wbem {
 
 struct HttpServerOptions {
   HttpLimits limits;
-  uint32_t connections_max = 256;  // beyond it a new one gets 503 and is closed
-  uint64_t buffered_bytes_max = 64 * 1024 * 1024;  // of unfinished requests, all connections together: 503 beyond it
+  uint32_t connections_max = 1024; // beyond it a new one gets 503 and is closed
+  uint64_t buffered_bytes_max = 16 * 1024 * 1024;  // of unfinished requests, all connections together: 503 beyond it
   io::Duration idle_max = std::chrono::seconds(120);    // between requests
   io::Duration request_max = std::chrono::seconds(30);  // from a request's first byte to its last
   io::Duration write_max = std::chrono::seconds(30);    // for the client to take the next 256 KiB of a reply
   bool loopback_only = true;  // Listen refuses other addresses
 };
 
+// The way to a client for a reply too large to be held.
+class HttpStream {
+ public:
+  virtual ~HttpStream() = default;
+  // Sends a piece of the body, with status and headers before the first. Ends when the client has taken it, or most of
+  // it; `head.body` is then empty and has its memory back. False: nobody reads it any more. Not after the handler has
+  // returned, which gives the last piece and the trailers as its reply.
+  virtual Task<bool> Send(HttpReply& head) = 0;
+};
+
 // All on `loop`, which is the network's.
 class HttpServer {
  public:
   // Makes the reply to a request; `peer` is the client's address. May take as long as it needs: the connection waits,
-  // others go on.
-  using Handler = std::function<Task<HttpReply>(HttpRequest request, std::string peer)>;
+  // others go on. `stream` stays valid until the task has ended.
+  using Handler = std::function<Task<HttpReply>(HttpRequest request, std::string peer, HttpStream& stream)>;
 
   HttpServer(io::Loop& loop, io::Network& network, Log& log, HttpServerOptions options, Handler handler);
   // REQUIRES: Stop has ended, or Listen has never been called.

@@ -1,5 +1,7 @@
 #include "wbem/mof.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "wbem/mof_lexer.h"
@@ -16,7 +18,7 @@ class Parser {
  public:
   Parser(std::string_view name, std::string_view text) : lexer_(name, text) {}
 
-  Result<std::vector<ClassDecl>> ReadClasses();
+  Result<std::vector<ClassDecl>> ReadClasses(std::vector<QualifierDecl>* qualifiers);
   Result<Instance> ReadOnlyInstance();
 
  private:
@@ -39,10 +41,14 @@ class Parser {
     return Step();
   }
 
-  Status SkipQualifierDeclaration();
+  Status ReadQualifierDeclaration(QualifierDecl& declared);
+  Status ReadDeclaredDefault(QualifierDecl& declared);
+  Status ReadScopes(QualifierDecl& declared);
+  Status ReadDeclaredFlavors(QualifierDecl& declared);
   Status ReadQualifiers(Qualifiers& qualifiers);
   Status ReadQualifier(Qualifier& qualifier);
   Status ReadFlavors(Qualifier& qualifier);
+  Status ReadFlavor(Qualifier& qualifier);
   Status ReadClass(ClassDecl& cls);
   Status ReadFeature(ClassDecl& cls);
   Status ReadTypeAndName(TypedElement& element);
@@ -70,12 +76,14 @@ Result<Value> MakeArray(Value::Elements elements) {
   return Value::ArrayOf(type, std::move(elements));
 }
 
-Result<std::vector<ClassDecl>> Parser::ReadClasses() {
+Result<std::vector<ClassDecl>> Parser::ReadClasses(std::vector<QualifierDecl>* qualifiers) {
   std::vector<ClassDecl> classes;
   LS_RETURN_IF_ERROR(Step());
   while (token_.kind != Kind::kEnd) {
     if (AtWord("qualifier")) {
-      LS_RETURN_IF_ERROR(SkipQualifierDeclaration());
+      QualifierDecl declared;
+      LS_RETURN_IF_ERROR(ReadQualifierDeclaration(declared));
+      if (qualifiers) qualifiers->push_back(std::move(declared));
       continue;
     }
     if (AtWord("instance")) return Error("a schema file declares classes only; instances come from providers");
@@ -97,9 +105,82 @@ Result<Instance> Parser::ReadOnlyInstance() {
   return instance;
 }
 
-Status Parser::SkipQualifierDeclaration() {
-  while (token_.kind != Kind::kEnd && !At(';')) LS_RETURN_IF_ERROR(Step());
+// Qualifier Name : type [size] = default, Scope(...), Flavor(...);
+Status Parser::ReadQualifierDeclaration(QualifierDecl& declared) {
+  LS_RETURN_IF_ERROR(Step());
+  const MofToken at = token_;
+  LS_RETURN_IF_ERROR(ReadName(declared.name, "a qualifier's name"));
+  LS_RETURN_IF_ERROR(Expect(':'));
+  std::string word;
+  const MofToken type_at = token_;
+  LS_RETURN_IF_ERROR(ReadName(word, "a type"));
+  const auto type = ParseTypeName(word);
+  if (!type || *type == CimType::kReference) return lexer_.ErrorAt(type_at, "'" + word + "' is no type of a qualifier");
+  TypedElement shape;
+  LS_RETURN_IF_ERROR(ReadArraySuffix(shape));
+  declared.type = *type;
+  declared.array = shape.array;
+  declared.array_size = shape.array_size;
+  const QualifierType* standard = FindQualifierType(declared.name);
+  if (standard && (standard->type != declared.type || standard->array != declared.array))
+    return lexer_.ErrorAt(at, fmt::format("qualifier {} is a {}{} in the standard", declared.name,
+                                          TypeName(standard->type), standard->array ? "[]" : ""));
+  declared.default_value = Value::Null(declared.type, declared.array);
+  if (At('=')) LS_RETURN_IF_ERROR(ReadDeclaredDefault(declared));
+  while (At(',')) {
+    LS_RETURN_IF_ERROR(Step());
+    if (AtWord("scope")) LS_RETURN_IF_ERROR(ReadScopes(declared));
+    else if (AtWord("flavor")) LS_RETURN_IF_ERROR(ReadDeclaredFlavors(declared));
+    else return Error("Scope or Flavor is expected here");
+  }
   return Expect(';');
+}
+
+Status Parser::ReadDeclaredDefault(QualifierDecl& declared) {
+  LS_RETURN_IF_ERROR(Step());
+  const MofToken at = token_;
+  Value literal;
+  LS_RETURN_IF_ERROR(ReadValue(literal));
+  if (literal.AsArray() && literal.AsArray()->empty()) literal = Value::ArrayOf(declared.type, {});
+  Result<Value> typed = literal.ConvertTo(declared.type, declared.array);
+  if (!typed.ok()) return lexer_.ErrorAt(at, "default of '" + declared.name + "': " + typed.status().message());
+  declared.default_value = *std::move(typed);
+  return {};
+}
+
+Status Parser::ReadScopes(QualifierDecl& declared) {
+  static constexpr std::pair<std::string_view, uint8_t> kScopes[] = {
+      {"class", QualifierDecl::kClass},         {"association", QualifierDecl::kAssociation},
+      {"reference", QualifierDecl::kReference}, {"property", QualifierDecl::kProperty},
+      {"method", QualifierDecl::kMethod},       {"parameter", QualifierDecl::kParameter},
+      {"indication", QualifierDecl::kIndication}, {"any", QualifierDecl::kAny},
+      {"schema", 0},                            {"qualifier", 0}};
+  LS_RETURN_IF_ERROR(Step());
+  LS_RETURN_IF_ERROR(Expect('('));
+  while (true) {
+    const auto* scope = std::find_if(std::begin(kScopes), std::end(kScopes),
+                                     [this](const auto& known) { return AtWord(known.first); });
+    if (scope == std::end(kScopes)) return Error("a scope is expected here: class, property, any and so on");
+    declared.scope |= scope->second;
+    LS_RETURN_IF_ERROR(Step());
+    if (!At(',')) return Expect(')');
+    LS_RETURN_IF_ERROR(Step());
+  }
+}
+
+Status Parser::ReadDeclaredFlavors(QualifierDecl& declared) {
+  LS_RETURN_IF_ERROR(Step());
+  LS_RETURN_IF_ERROR(Expect('('));
+  Qualifier flavors{declared.name, {}, declared.overridable, declared.to_subclass, declared.translatable};
+  while (true) {
+    LS_RETURN_IF_ERROR(ReadFlavor(flavors));
+    if (!At(',')) break;
+    LS_RETURN_IF_ERROR(Step());
+  }
+  declared.overridable = flavors.overridable;
+  declared.to_subclass = flavors.to_subclass;
+  declared.translatable = flavors.translatable;
+  return Expect(')');
 }
 
 Status Parser::ReadQualifiers(Qualifiers& qualifiers) {
@@ -143,16 +224,19 @@ Status Parser::ReadQualifier(Qualifier& qualifier) {
 
 Status Parser::ReadFlavors(Qualifier& qualifier) {
   LS_RETURN_IF_ERROR(Step());
-  do {
-    if (AtWord("EnableOverride")) qualifier.overridable = true;
-    else if (AtWord("DisableOverride")) qualifier.overridable = false;
-    else if (AtWord("ToSubclass")) qualifier.to_subclass = true;
-    else if (AtWord("Restricted")) qualifier.to_subclass = false;
-    else if (AtWord("Translatable")) qualifier.translatable = true;
-    else return Error("a flavor is EnableOverride, DisableOverride, ToSubclass, Restricted or Translatable");
-    LS_RETURN_IF_ERROR(Step());
-  } while (token_.kind == Kind::kWord);
+  do LS_RETURN_IF_ERROR(ReadFlavor(qualifier));
+  while (token_.kind == Kind::kWord);
   return {};
+}
+
+Status Parser::ReadFlavor(Qualifier& qualifier) {
+  if (AtWord("EnableOverride")) qualifier.overridable = true;
+  else if (AtWord("DisableOverride")) qualifier.overridable = false;
+  else if (AtWord("ToSubclass")) qualifier.to_subclass = true;
+  else if (AtWord("Restricted")) qualifier.to_subclass = false;
+  else if (AtWord("Translatable")) qualifier.translatable = true;
+  else return Error("a flavor is EnableOverride, DisableOverride, ToSubclass, Restricted or Translatable");
+  return Step();
 }
 
 Status Parser::ReadClass(ClassDecl& cls) {
@@ -365,9 +449,9 @@ Status Parser::ReadInstance(Instance& instance, int depth) {
 
 }  // namespace
 
-Result<std::vector<ClassDecl>> ParseMof(const MofText& mof) {
+Result<std::vector<ClassDecl>> ParseMof(const MofText& mof, std::vector<QualifierDecl>* qualifiers) {
   if (!IsUtf8(mof.text)) return InvalidArgument(mof.name + " is not UTF-8");
-  return Parser(mof.name, mof.text).ReadClasses();
+  return Parser(mof.name, mof.text).ReadClasses(qualifiers);
 }
 
 Result<Instance> ParseMofInstance(std::string_view text) {

@@ -20,13 +20,30 @@ bool KeySame(const Value& a, const Value& b) {
 }
 
 // A string literal's text: `"` and `\` escaped.
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
+void AppendQuoted(std::string& out, std::string_view text) {
+  out += '"';
+  if (text.find_first_of("\"\\") == text.npos) {
+    out += text;
+  } else {
+    for (const char c : text) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
   }
-  return out + '"';
+  out += '"';
+}
+
+std::string Quoted(std::string_view text) {
+  std::string out;
+  AppendQuoted(out, text);
+  return out;
+}
+
+void AppendLower(std::string& out, std::string_view name) {
+  const size_t from = out.size();
+  out += name;
+  for (size_t i = from; i < out.size(); ++i)
+    if (out[i] >= 'A' && out[i] <= 'Z') out[i] = static_cast<char>(out[i] + ('a' - 'A'));
 }
 
 std::string KeyLiteral(const Value& v) {
@@ -37,6 +54,7 @@ std::string KeyLiteral(const Value& v) {
 
 std::vector<const Property*> SortedKeys(const std::vector<Property>& keys) {
   std::vector<const Property*> sorted;
+  sorted.reserve(keys.size());
   for (const Property& k : keys) sorted.push_back(&k);
   std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return NameLess(a->name, b->name); });
   return sorted;
@@ -140,13 +158,24 @@ bool ObjectPath::SameAs(const ObjectPath& other) const {
 }
 
 std::string ObjectPath::CanonicalKey() const {
-  std::string out = NameLower(ns) + ":" + NameLower(class_name);
+  std::string out;
+  out.reserve(256);
+  AppendLower(out, ns);
+  out += ':';
+  AppendLower(out, class_name);
   char separator = '.';
   for (const Property* k : SortedKeys(keys)) {
     out += separator;
-    out += NameLower(k->name) + "=";
-    const ObjectPath* inner = k->value.AsReference();
-    out += inner ? "@" + Quoted(inner->CanonicalKey()) : k->value.is_null() ? "NULL" : KeyLiteral(k->value);
+    AppendLower(out, k->name);
+    out += '=';
+    if (const std::string* text = k->value.AsString()) {
+      AppendQuoted(out, *text);
+    } else if (const ObjectPath* inner = k->value.AsReference()) {
+      out += '@';
+      AppendQuoted(out, inner->CanonicalKey());
+    } else {
+      out += k->value.is_null() ? "NULL" : KeyLiteral(k->value);
+    }
     separator = ',';
   }
   return out;

@@ -7,16 +7,63 @@
 namespace lockstep::wbem {
 namespace {
 
+// All that a provider pushes, until it has been read.
+template <typename T>
+class Held {
+ public:
+  explicit Held(HeldObjects* bound) : bound_(bound) {}
+  ~Held() {
+    if (bound_) bound_->now -= counted_;
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+  // False: there is no room for more.
+  bool Add(T object) {
+    if (bound_ && bound_->now >= bound_->max) {
+      full_ = true;
+      return false;
+    }
+    if (bound_) ++bound_->now, ++counted_;
+    objects_.push_back(std::move(object));
+    return true;
+  }
+  std::vector<T>& objects() { return objects_; }
+  // How it ended; what is there of a list that had no room is not worth giving.
+  Status End(Status status) {
+    if (!full_) return status;
+    objects_.clear();
+    return {Code::kTooLarge, "too many clients are reading long lists at this moment: try again when they have ended"};
+  }
+
+ private:
+  HeldObjects* const bound_;
+  std::vector<T> objects_;
+  size_t counted_ = 0;
+  bool full_ = false;
+};
+
+// What a push gives, held whole.
+Series<Pair> HeldPairs(PairSource from, ObjectPath end, HeldObjects* bound) {
+  Held<Pair> held(bound);
+  Status status = from(end.empty() ? nullptr : &end, [&held](Pair pair) { return held.Add(std::move(pair)); });
+  status = held.End(std::move(status));
+  for (Pair& pair : held.objects()) co_yield pair;
+  co_return status;
+}
+
 class PairAssociation final : public Provider {
  public:
-  PairAssociation(std::string left_role, std::string right_role, PairSource source)
-      : left_role_(std::move(left_role)), right_role_(std::move(right_role)), source_(std::move(source)) {}
+  // One of the two sources is empty.
+  PairAssociation(std::string left_role, std::string right_role, PairSource pushed, PairSeries pulled)
+      : left_role_(std::move(left_role)),
+        right_role_(std::move(right_role)),
+        pushed_(std::move(pushed)),
+        pulled_(std::move(pulled)) {}
 
-  Status Enumerate(const RequestContext& context, const InstanceSink& sink) override {
-    return source_(nullptr, [&](Pair pair) { return sink(ToInstance(context, std::move(pair))); });
-  }
-  Status References(const RequestContext& context, const ObjectPath& end, const InstanceSink& sink) override {
-    return source_(&end, [&](Pair pair) { return sink(ToInstance(context, std::move(pair))); });
+  Series<Instance> Instances(RequestContext context) override { return Walk(std::move(context), {}); }
+  Series<Instance> Referring(RequestContext context, ObjectPath end) override {
+    return Walk(std::move(context), std::move(end));
   }
   Result<Instance> Get(const RequestContext& context, const ObjectPath& path) override {
     const Value* left = path.Key(left_role_);
@@ -24,26 +71,38 @@ class PairAssociation final : public Provider {
     if (!left || !right || !left->AsReference() || !right->AsReference())
       return InvalidArgument(fmt::format("{}: keys {} and {} are references", path.ToString(), left_role_,
                                          right_role_));
-    std::optional<Instance> found;
-    const Status status = source_(left->AsReference(), [&](Pair pair) {
-      Localize(context, pair);
-      if (!pair.left.SameAs(*left->AsReference()) || !pair.right.SameAs(*right->AsReference())) return true;
-      found = ToInstance(context, std::move(pair));
-      return false;
-    });
-    if (!status.ok()) return status;
-    if (!found) return NotFound(path.ToString() + " is not associated");
-    return *std::move(found);
+    Series<Pair> pairs = Pairs(context, *left->AsReference());
+    while (Pair* pair = pairs.Next()) {
+      Localize(context, *pair);
+      if (pair->left.SameAs(*left->AsReference()) && pair->right.SameAs(*right->AsReference()))
+        return ToInstance(context, std::move(*pair));
+    }
+    if (!pairs.status().ok()) return pairs.status();
+    return NotFound(path.ToString() + " is not associated");
   }
 
  private:
+  Series<Pair> Pairs(const RequestContext& context, ObjectPath end) const {
+    return pulled_ ? pulled_(std::move(end)) : HeldPairs(pushed_, std::move(end), context.held);
+  }
+
+  // The provider outlives its series.
+  Series<Instance> Walk(RequestContext context, ObjectPath end) const {
+    Series<Pair> pairs = Pairs(context, std::move(end));
+    while (Pair* pair = pairs.Next()) {
+      Localize(context, *pair);
+      Instance instance = ToInstance(context, std::move(*pair));
+      co_yield instance;
+    }
+    co_return pairs.status();
+  }
+
   static void Localize(const RequestContext& context, Pair& pair) {
     if (pair.left.ns.empty()) pair.left.ns = context.ns;
     if (pair.right.ns.empty()) pair.right.ns = context.ns;
   }
 
   Instance ToInstance(const RequestContext& context, Pair pair) const {
-    Localize(context, pair);
     Instance instance(context.cls->name);
     instance.properties.reserve(pair.properties.size() + 2);
     instance.Add(left_role_, Value(std::move(pair.left)));
@@ -53,7 +112,8 @@ class PairAssociation final : public Provider {
   }
 
   const std::string left_role_, right_role_;
-  const PairSource source_;
+  const PairSource pushed_;
+  const PairSeries pulled_;
 };
 
 }  // namespace
@@ -76,11 +136,40 @@ ObjectPath MakePath(const ClassDecl& cls, std::string_view ns, const Instance& i
   return path;
 }
 
+Status Provider::Enumerate(const RequestContext& context, const InstanceSink& sink) {
+  Series<Instance> all = Instances(context);
+  while (Instance* instance = all.Next())
+    if (!sink(std::move(*instance))) return {};
+  return all.status();
+}
+
+Series<Instance> Provider::Instances(RequestContext context) {
+  Held<Instance> held(context.held);
+  Status status = Enumerate(context, [&held](Instance instance) { return held.Add(std::move(instance)); });
+  status = held.End(std::move(status));
+  for (Instance& instance : held.objects()) {
+    Instance next = std::move(instance);  // and with it goes its memory
+    co_yield next;
+  }
+  co_return status;
+}
+
 Status Provider::EnumeratePaths(const RequestContext& context, const PathSink& sink) {
   return Enumerate(context, [&](Instance instance) {
     if (!instance.path.empty()) return sink(std::move(instance.path));
     return sink(MakePath(*context.cls, context.ns, instance));
   });
+}
+
+Series<ObjectPath> Provider::InstancePaths(RequestContext context) {
+  Held<ObjectPath> held(context.held);
+  Status status = EnumeratePaths(context, [&held](ObjectPath path) { return held.Add(std::move(path)); });
+  status = held.End(std::move(status));
+  for (ObjectPath& path : held.objects()) {
+    ObjectPath next = std::move(path);
+    co_yield next;
+  }
+  co_return status;
 }
 
 Result<Instance> Provider::Get(const RequestContext& context, const ObjectPath& path) {
@@ -99,6 +188,17 @@ Result<Instance> Provider::Get(const RequestContext& context, const ObjectPath& 
 
 Status Provider::References(const RequestContext& context, const ObjectPath&, const InstanceSink& sink) {
   return Enumerate(context, sink);
+}
+
+Series<Instance> Provider::Referring(RequestContext context, ObjectPath end) {
+  Held<Instance> held(context.held);
+  Status status = References(context, end, [&held](Instance instance) { return held.Add(std::move(instance)); });
+  status = held.End(std::move(status));
+  for (Instance& instance : held.objects()) {
+    Instance next = std::move(instance);
+    co_yield next;
+  }
+  co_return status;
 }
 
 Task<Result<ObjectPath>> Provider::Create(RequestContext context, Instance) {
@@ -122,7 +222,11 @@ std::optional<MethodResult> Provider::RefuseParameter(const RequestContext&, con
 }
 
 std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSource source) {
-  return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), std::move(source));
+  return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), std::move(source), nullptr);
+}
+
+std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSeries source) {
+  return std::make_shared<PairAssociation>(std::move(left_role), std::move(right_role), nullptr, std::move(source));
 }
 
 Status ProviderRegistry::Add(std::string_view ns, std::string_view class_name, std::shared_ptr<Provider> provider) {

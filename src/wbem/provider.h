@@ -3,12 +3,16 @@
 // is called: namespace, class, key names, parameter names and types, property names and types; and it does the
 // filtering by property list, role and class afterwards.
 //
-// Everything runs on the loop of the CIM server. Reads answer synchronously, object by object, so that a reply never
-// has to be held as a whole; what changes something, or calls a method, is a coroutine and may take long.
+// Everything runs on the loop of the CIM server. Reads answer synchronously, object by object; what changes something,
+// or calls a method, is a coroutine and may take long.
+//
+// Few instances: override Enumerate. Many: override Instances, a series that makes each when it is asked for and may
+// have to wait between two, while the client reads; meanwhile things change, so it holds the id that it gave last (or
+// a few ids, never what they stand for) and leaves out what has gone.
 //
 // Errors: a provider returns a Status; its sentence is what the client sees. invalid-argument becomes
-// CIM_ERR_INVALID_PARAMETER (4), not-found 6, not-supported 7, already-exists 11, permission-denied 2, everything else
-// CIM_ERR_FAILED (1) (DSP0200 5.3). A method's own failures are its return value, not errors.
+// CIM_ERR_INVALID_PARAMETER (4), not-found 6, not-supported 7, already-exists 11, permission-denied 2, too-large 27,
+// everything else CIM_ERR_FAILED (1) (DSP0200 5.3). A method's own failures are its return value, not errors.
 #pragma once
 
 #include <functional>
@@ -23,8 +27,16 @@
 #include "base/task.h"
 #include "wbem/objects.h"
 #include "wbem/schema.h"
+#include "wbem/series.h"
 
 namespace lockstep::wbem {
+
+// How many objects are held for series of providers that give all at once (Enumerate, References): bounded, because a
+// client decides for how long.
+struct HeldObjects {
+  size_t now = 0;
+  size_t max = 200'000;
+};
 
 // Who asks for what. References are valid during the call; a coroutine gets its own copy by value, whose `cls` points
 // into the Schema and so stays valid.
@@ -35,6 +47,7 @@ struct RequestContext {
   std::string peer;                 // the client's address, for audit
   // The properties that the client wants; none: all. A provider may leave the others out to save work.
   std::optional<std::vector<std::string>> wanted;
+  HeldObjects* held = nullptr;  // the server's; nullptr: no bound
   bool Wants(std::string_view property) const;
 };
 
@@ -66,16 +79,20 @@ class Provider {
 
   // Every instance, in an order that does not change while nothing changes. Properties that are left out get their
   // declared default or NULL. An empty `path` is made from the key properties. For an association the reference
-  // properties hold the ends.
-  virtual Status Enumerate(const RequestContext& context, const InstanceSink& sink) = 0;
-  // Only the paths; by default those of Enumerate.
+  // properties hold the ends. Each of the two gives what the other does by default, so one must be overridden;
+  // Instances then holds all that Enumerate gives, or fails with too-large beyond the bound of HeldObjects.
+  virtual Status Enumerate(const RequestContext& context, const InstanceSink& sink);
+  virtual Series<Instance> Instances(RequestContext context);
+  // Only the paths, likewise; by default those of Instances.
   virtual Status EnumeratePaths(const RequestContext& context, const PathSink& sink);
+  virtual Series<ObjectPath> InstancePaths(RequestContext context);
   // One instance; not-found. By default a walk over Enumerate: override it where there may be many. `path` has exactly
   // the declared keys.
   virtual Result<Instance> Get(const RequestContext& context, const ObjectPath& path);
   // Associations only: the association instances that have `end` in one of their references. It may give more (the core
-  // drops what does not fit), never less. By default all of Enumerate.
+  // drops what does not fit), never less. By default all of them. Referring is to References as Instances to Enumerate.
   virtual Status References(const RequestContext& context, const ObjectPath& end, const InstanceSink& sink);
+  virtual Series<Instance> Referring(RequestContext context, ObjectPath end);
 
   // not-supported by default. Create returns the new path. Modify gets the properties to change and only those: each is
   // declared, no key, of the declared type, and differs from what Get returned (clients send whole instances back); the
@@ -105,9 +122,13 @@ using PairSink = std::function<bool(Pair)>;
 // Gives all pairs when `end` is nullptr; otherwise at least those that have *end on either side.
 using PairSource = std::function<Status(const ObjectPath* end, const PairSink& sink)>;
 
+// The same as a series, for many pairs; `end` is empty where PairSource has nullptr.
+using PairSeries = std::function<Series<Pair>(ObjectPath end)>;
+
 // A complete read-only provider for an association class whose references are the properties `left_role` and
 // `right_role`; enumeration, GetInstance and traversal from both ends all come from `source`.
 std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSource source);
+std::shared_ptr<Provider> MakePairAssociation(std::string left_role, std::string right_role, PairSeries source);
 
 // Which provider serves which class. Filled before the server starts; read-only afterwards.
 class ProviderRegistry {

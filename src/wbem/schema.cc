@@ -87,7 +87,7 @@ class Loader {
   explicit Loader(const Classes& present) : present_(present) {}
 
   Status Add(const MofText& mof) {
-    LS_ASSIGN_OR_RETURN(std::vector<ClassDecl> classes, ParseMof(mof));
+    LS_ASSIGN_OR_RETURN(std::vector<ClassDecl> classes, ParseMof(mof, &qualifiers_));
     for (ClassDecl& cls : classes) {
       const std::string name = cls.name;
       if (present_.contains(name) || fresh_.contains(name))
@@ -109,6 +109,7 @@ class Loader {
     }
     return std::move(fresh_);
   }
+  std::vector<QualifierDecl>& qualifiers() { return qualifiers_; }
 
  private:
   ClassDecl* Find(std::string_view name) const {
@@ -154,6 +155,7 @@ class Loader {
 
   const Classes& present_;
   Classes fresh_;
+  std::vector<QualifierDecl> qualifiers_;
   std::unordered_map<std::string, bool, NameHash, NameSame> resolved_;
   std::vector<std::pair<std::string, std::string>> order_;  // class, file
 };
@@ -163,6 +165,7 @@ class Loader {
 struct Schema::Namespace {
   Classes classes;
   std::map<std::string, std::vector<const ClassDecl*>, NameOrder> children;  // by superclass, each sorted by name
+  std::map<std::string, QualifierDecl, NameOrder> qualifiers;
 };
 
 const Value* Qualifiers::Find(std::string_view name) const {
@@ -220,6 +223,8 @@ Status Schema::Load(std::string_view ns, std::span<const MofText> texts) {
     target->children[cls->superclass].push_back(cls.get());
     target->classes.emplace(name, std::move(cls));
   }
+  for (QualifierDecl& qualifier : loader.qualifiers())
+    target->qualifiers.insert_or_assign(qualifier.name, std::move(qualifier));
   for (auto& [parent, children] : target->children)
     std::sort(children.begin(), children.end(), [](auto* a, auto* b) { return NameLess(a->name, b->name); });
   return {};
@@ -257,6 +262,20 @@ std::vector<const ClassDecl*> Schema::Subclasses(std::string_view ns, std::strin
   for (size_t i = 0; deep && i < found.size(); ++i) append(found[i]->name);
   if (deep) std::sort(found.begin(), found.end(), [](auto* a, auto* b) { return NameLess(a->name, b->name); });
   return found;
+}
+
+std::vector<const QualifierDecl*> Schema::QualifierDecls(std::string_view ns) const {
+  std::vector<const QualifierDecl*> found;
+  if (const Namespace* n = FindNamespace(ns))
+    for (const auto& [name, qualifier] : n->qualifiers) found.push_back(&qualifier);
+  return found;
+}
+
+const QualifierDecl* Schema::FindQualifierDecl(std::string_view ns, std::string_view name) const {
+  const Namespace* n = FindNamespace(ns);
+  if (!n) return nullptr;
+  const auto it = n->qualifiers.find(name);
+  return it == n->qualifiers.end() ? nullptr : &it->second;
 }
 
 bool Schema::IsA(std::string_view ns, std::string_view derived, std::string_view base) const {

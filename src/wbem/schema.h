@@ -32,6 +32,24 @@ struct Qualifiers {
   bool Is(std::string_view name) const;
 };
 
+// A qualifier declaration (DSP0004 7.8): what a schema says of a qualifier before it is used.
+struct QualifierDecl {
+  // Where it may stand.
+  enum Scope : uint8_t {
+    kClass = 1, kAssociation = 2, kReference = 4, kProperty = 8, kMethod = 16, kParameter = 32, kIndication = 64,
+    kAny = 127,
+  };
+  std::string name;
+  CimType type = CimType::kBoolean;
+  bool array = false;
+  std::optional<uint32_t> array_size;
+  Value default_value;
+  uint8_t scope = 0;
+  bool overridable = true;
+  bool to_subclass = true;
+  bool translatable = false;
+};
+
 // What a property, a parameter and a method's result have in common.
 struct TypedElement {
   std::string name;
@@ -100,7 +118,7 @@ class Schema {
   // Adds the classes of all texts to the namespace (made if new). A class may be declared in any order relative to its
   // superclass within one call. On an error, which names file, line and column, nothing has been added. Refused:
   // a class declared twice, a missing superclass, a cycle, an override of another type, a reference to or an embedded
-  // instance of a class that is not declared.
+  // instance of a class that is not declared. A qualifier declared again takes the place of its first declaration.
   Status Load(std::string_view ns, std::span<const MofText> texts);
 
   // The namespaces as first spelled, sorted without case.
@@ -110,6 +128,9 @@ class Schema {
   const ClassDecl* Find(std::string_view ns, std::string_view class_name) const;
   // Direct subclasses (or roots, when class_name is empty), or with `deep` all below; by name. Never the class itself.
   std::vector<const ClassDecl*> Subclasses(std::string_view ns, std::string_view class_name, bool deep) const;
+  // The qualifier declarations of a namespace, by name. nullptr when there is none of that name.
+  std::vector<const QualifierDecl*> QualifierDecls(std::string_view ns) const;
+  const QualifierDecl* FindQualifierDecl(std::string_view ns, std::string_view name) const;
   // True when `derived` is `base` or inherits from it.
   bool IsA(std::string_view ns, std::string_view derived, std::string_view base) const;
 

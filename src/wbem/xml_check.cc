@@ -1,6 +1,7 @@
 #include "wbem/xml_check.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <string>
@@ -10,7 +11,7 @@
 namespace lockstep::wbem {
 namespace {
 
-bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+constexpr bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 // A character that XML 1.0 allows (production Char).
 bool IsXmlChar(uint32_t c) {
@@ -137,22 +138,36 @@ class Checker {
 
 Status CheckXml(std::string_view text, const XmlLimits& limits) { return Checker(text, limits).Run(); }
 
+namespace {
+
+// What has to be replaced: & < > " ' and control characters.
+constexpr std::array<bool, 256> SpecialBytes() {
+  std::array<bool, 256> special{};
+  for (size_t c = 0; c < 0x20; ++c) special[c] = !IsBlank(static_cast<char>(c));
+  for (const char c : {'&', '<', '>', '"', '\''}) special[static_cast<unsigned char>(c)] = true;
+  return special;
+}
+constexpr std::array<bool, 256> kSpecial = SpecialBytes();
+
+std::string_view Replacement(char c) {
+  switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&quot;";
+    case '\'': return "&apos;";
+    default: return "\xef\xbf\xbd";
+  }
+}
+
+}  // namespace
+
 void AppendXmlText(std::string& out, std::string_view text) {
   size_t plain = 0;
   for (size_t i = 0; i < text.size(); ++i) {
-    std::string_view with;
-    switch (text[i]) {
-      case '&': with = "&amp;"; break;
-      case '<': with = "&lt;"; break;
-      case '>': with = "&gt;"; break;
-      case '"': with = "&quot;"; break;
-      case '\'': with = "&apos;"; break;
-      default:
-        if (static_cast<unsigned char>(text[i]) >= 0x20 || IsBlank(text[i])) continue;
-        with = "\xef\xbf\xbd";
-    }
+    if (!kSpecial[static_cast<unsigned char>(text[i])]) [[likely]] continue;
     out.append(text, plain, i - plain);
-    out += with;
+    out += Replacement(text[i]);
     plain = i + 1;
   }
   out.append(text, plain);

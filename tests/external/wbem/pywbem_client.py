@@ -72,7 +72,7 @@ class Pywbem(unittest.TestCase):
         self.assertTrue(cls.properties["Name"].qualifiers["Key"].value)
         self.assertIn("Demo_Atlas", self.c.EnumerateClassNames(DeepInheritance=True))
         self.assertEqual(len(self.c.EnumerateClasses(ClassName="Demo_Item", DeepInheritance=True)), 2)
-        self.fails(5, self.c.GetClass, "No")
+        self.fails(6, self.c.GetClass, "No")
 
     def test_associations(self):
         shelf = name("Demo_Shelf", Id="A")
@@ -131,10 +131,71 @@ class Pywbem(unittest.TestCase):
         rc, out = self.c.InvokeMethod("Echo", name("Demo_Librarian", Name="Ada"), Loans=[inner, inner])
         self.assertEqual([l["Days"] for l in out["Loans"]], [1, 1])
 
-    def test_what_is_not_there_yet_is_not_supported(self):
-        self.fails(7, self.c.OpenEnumerateInstances, "Demo_Book", MaxObjectCount=1)
-        self.fails(7, self.c.ExecQuery, "WQL", "select * from Demo_Book")
-        self.assertEqual(len(list(self.c.IterEnumerateInstances("Demo_Book"))), 3)
+    def test_open_and_pull(self):
+        pulled = self.c.OpenEnumerateInstances("Demo_Book", MaxObjectCount=1)
+        self.assertFalse(pulled.eos)
+        self.assertEqual(len(pulled.instances), 1)
+        rest = self.c.PullInstancesWithPath(pulled.context, MaxObjectCount=10)
+        self.assertTrue(rest.eos)
+        self.assertEqual(pulled.instances + rest.instances, self.with_host(self.c.EnumerateInstances("Demo_Book")))
+        self.fails(21, self.c.PullInstancesWithPath, pulled.context, MaxObjectCount=1)
+        context = self.c.OpenEnumerateInstancePaths("Demo_Element").context
+        self.c.CloseEnumeration(context)
+        self.fails(21, self.c.CloseEnumeration, context)
+        found = self.c.OpenEnumerateInstances("Demo_Book", FilterQueryLanguage="DMTF:FQL",
+                                              FilterQuery="Isbn > '1' AND ElementName LIKE 'P.*'", MaxObjectCount=9)
+        self.assertEqual([b["Isbn"] for b in found.instances], ["3"])
+        self.fails(22, self.c.OpenEnumerateInstances, "Demo_Book", OperationTimeout=100000)
+        self.fails(14, self.c.OpenEnumerateInstances, "Demo_Book", FilterQueryLanguage="no", FilterQuery="x")
+
+    def with_host(self, instances):
+        for i in instances:
+            i.path.host = "demo.example"
+        return instances
+
+    def test_iterators_use_pull(self):
+        c = pywbem.WBEMConnection(URL, default_namespace="root/demo", timeout=20, use_pull_operations=True)
+        shelf = name("Demo_Shelf", Id="A")
+        self.assertEqual(len(list(c.IterEnumerateInstances("Demo_Book", MaxObjectCount=1))), 3)
+        self.assertEqual(len(list(c.IterEnumerateInstancePaths("Demo_Element", MaxObjectCount=2))), 6)
+        self.assertEqual(len(list(c.IterAssociatorInstances(shelf, MaxObjectCount=1))), 2)
+        self.assertEqual(len(list(c.IterAssociatorInstancePaths(shelf, MaxObjectCount=1))), 2)
+        self.assertEqual(len(list(c.IterReferenceInstances(shelf, MaxObjectCount=1))), 2)
+        self.assertEqual(len(list(c.IterReferenceInstancePaths(shelf, MaxObjectCount=1))), 2)
+        query = c.IterQueryInstances("DMTF:CQL", "SELECT * FROM Demo_Book WHERE Isbn > '1'", MaxObjectCount=1)
+        self.assertEqual([i["Isbn"] for i in query.generator], ["2", "3"])
+
+    def test_queries(self):
+        for language in ("WQL", "DMTF:CQL"):
+            found = self.c.ExecQuery(language, "SELECT Isbn, Pages FROM Demo_Item WHERE Isbn > '1' AND Rare = TRUE")
+            self.assertEqual(sorted(i["Isbn"] for i in found), ["2", "3"])
+            self.assertEqual(found[0].path.classname, "Demo_Book")
+        self.fails(15, self.c.ExecQuery, "WQL", "SELECT nothing")
+        opened = self.c.OpenQueryInstances("DMTF:CQL", "SELECT Isbn FROM Demo_Book", ReturnQueryResultClass=True,
+                                           MaxObjectCount=1)
+        self.assertEqual(list(opened.query_result_class.properties), ["Isbn"])
+        self.assertEqual(len(self.c.PullInstances(opened.context, MaxObjectCount=9).instances), 2)
+
+    def test_qualifiers_and_classes_are_read_and_not_changed(self):
+        key = self.c.GetQualifier("Key")
+        self.assertEqual((key.type, key.value, key.overridable), ("boolean", False, False))
+        self.assertTrue(key.scopes["PROPERTY"])
+        self.assertIn("Values", [q.name for q in self.c.EnumerateQualifiers()])
+        self.fails(6, self.c.GetQualifier, "NoQualifier")
+        self.fails(7, self.c.SetQualifier, key)
+        self.fails(7, self.c.DeleteQualifier, "Key")
+        cls = self.c.GetClass("Demo_Atlas")
+        self.fails(11, self.c.CreateClass, cls)
+        self.fails(7, self.c.ModifyClass, cls)
+        self.fails(7, self.c.DeleteClass, "Demo_Atlas")
+        self.fails(8, self.c.DeleteClass, "Demo_Item")
+
+    def test_errors_carry_a_cim_error(self):
+        with self.assertRaises(CIMError) as raised:
+            self.c.GetInstance(name("Demo_Book", Isbn="none"))
+        error, = raised.exception.instances
+        self.assertEqual((error.classname, error["CIMStatusCode"], error["MessageID"]), ("CIM_Error", 6, "CIM0006"))
+        self.assertIn("Isbn=\"none\"", error["Message"])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 // Serves the demo model over the real network, for stock CIM clients to be tried on.
 //
-//   wbem_test_server ENDPOINT
+//   wbem_test_server ENDPOINT [BOOKS]
 //
-// Prints "ready ENDPOINT" when it listens. Stops cleanly when its standard input ends.
+// With BOOKS there are so many more of them. Prints "ready ENDPOINT" when it listens. Stops cleanly when its standard
+// input ends.
 #include <cstdio>
+#include <cstdlib>
 #include <future>
 
 #include <fmt/format.h>
@@ -20,7 +22,7 @@ Task<void> StopAndTell(wbem::HttpServer& server, std::promise<void>& stopped) {
   stopped.set_value();
 }
 
-int Main(const char* where) {
+int Main(const char* where, int books) {
   auto env = io::PosixEnv::Create({.log_level = LogLevel::kWarn});
   const auto at = io::Endpoint::Parse(where);
   if (!env.ok() || !at.ok()) {
@@ -29,10 +31,13 @@ int Main(const char* where) {
   }
   (*env)->Start();
   io::Loop& loop = (*env)->control_loop();
-  wbem::demo::DemoServer demo;
+  wbem::Enumerations enumerations(loop, (*env)->random());
+  wbem::demo::DemoServer demo(&enumerations);
+  for (int n = 0; n < books; ++n)
+    demo.books[fmt::format("many-{:06}", n)] = {fmt::format("Volume {}", n), 7, {}, "B"};
   wbem::HttpServer server(loop, (*env)->control_network(), (*env)->log(), {},
-                          [&demo](wbem::HttpRequest request, std::string peer) {
-                            return demo.endpoint->Handle(std::move(request), std::move(peer));
+                          [&demo](wbem::HttpRequest request, std::string peer, wbem::HttpStream& stream) {
+                            return demo.endpoint->Handle(std::move(request), std::move(peer), &stream);
                           });
   std::promise<Result<io::Endpoint>> listening;
   loop.Post([&] { listening.set_value(server.Listen(*at)); });
@@ -55,4 +60,7 @@ int Main(const char* where) {
 }  // namespace
 }  // namespace lockstep
 
-int main(int argc, char** argv) { return argc == 2 ? lockstep::Main(argv[1]) : 2; }
+int main(int argc, char** argv) {
+  if (argc != 2 && argc != 3) return 2;
+  return lockstep::Main(argv[1], argc == 3 ? std::atoi(argv[2]) : 0);
+}

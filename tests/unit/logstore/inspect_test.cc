@@ -417,8 +417,9 @@ TEST_F(Inspecting, AnotherStructureIsNamed) {
     auto structure = logstore::Structure::Decode((*checkpoint)->structure);
     ASSERT_TRUE(structure.ok());
     structure->Apply({{env_.random().NextUuid()}, {block::ReleasePoint{point_}}}, 5, {});
+    for (const auto& [point, record] : structure->TakeChangedPoints()) batch.PutPoint(point, record);
     const auto& c = **checkpoint;
-    batch.PutCheckpoint(c.pool, c.position, structure->Encode(), c.number, c.log_start, c.places);
+    batch.PutCheckpoint(c.pool, c.position, structure->EncodeBase(), c.number, c.log_start, c.places);
   });
   ExpectProblem("the index does not know point " + point_.ToString());
 }

@@ -136,15 +136,55 @@ class Server : public testing::Test {
   }
   void Start() {
     server_ = std::make_unique<HttpServer>(env_.loop(), env_.network(), env_.log(), options_,
-                                           [this](HttpRequest request,
-                                               std::string) { return Handle(std::move(request)); });
+                                           [this](HttpRequest request, std::string, HttpStream& stream) {
+                                             return Handle(std::move(request), &stream);
+                                           });
     const auto at = server_->Listen(*io::Endpoint::Parse("tcp:127.0.0.1:0"));
     ASSERT_TRUE(at.ok());
     address_ = *at;
   }
-  Task<HttpReply> Handle(HttpRequest request) {
+  Task<HttpReply> Handle(HttpRequest request, HttpStream* stream) {
     if (request.target == "/slow") co_await env_.loop().Sleep(std::chrono::seconds(300));
+    if (request.target.starts_with("/pieces")) {
+      HttpReply reply = co_await Pieces(stream);
+      reply.broken = request.target.ends_with("broken");
+      co_return reply;
+    }
     co_return HttpReply{200, {}, request.target == "/big" ? std::string(3 << 20, 'b') : request.body};
+  }
+  // A hundred pieces of 20 kB each, and an end with trailers.
+  Task<HttpReply> Pieces(HttpStream* stream) {
+    HttpReply reply;
+    reply.headers.emplace_back("X-Kind", "pieces");
+    for (pieces_ = 0; pieces_ < 100; ++pieces_) {
+      reply.body.assign(20'000, static_cast<char>('a' + pieces_ % 26));
+      Task<bool> send = stream->Send(reply);
+      const bool sent = co_await std::move(send);
+      if (!sent) break;
+    }
+    ++ended_;
+    reply.body = "end";
+    reply.trailers.emplace_back("CIMStatusCode", "4");
+    co_return reply;
+  }
+  // The body of a chunked reply; what is wrong with it instead, if something is.
+  static std::string Dechunked(std::string_view reply, std::string& trailers) {
+    std::string body;
+    const size_t head = reply.find("\r\n\r\n");
+    const bool chunked = reply.substr(0, head).find("Transfer-Encoding: chunked") != reply.npos;
+    if (head == reply.npos || !chunked) return "no chunks";
+    for (reply.remove_prefix(head + 4);;) {
+      const size_t line = reply.find("\r\n");
+      if (line == reply.npos) return "no end";
+      const size_t size = std::stoul(std::string(reply.substr(0, line)), nullptr, 16);
+      reply.remove_prefix(line + 2);
+      if (size == 0) break;
+      if (reply.size() < size + 2 || reply.substr(size, 2) != "\r\n") return "a short chunk";
+      body += reply.substr(0, size);
+      reply.remove_prefix(size + 2);
+    }
+    trailers = reply;
+    return body;
   }
   Client& Connect(bool read = true) {
     Client& client = *clients_.emplace_back(std::make_unique<Client>());
@@ -154,6 +194,7 @@ class Server : public testing::Test {
     return client;
   }
 
+  int pieces_ = 0, ended_ = 0;
   sim::SimEnv env_;
   HttpServerOptions options_;
   io::Endpoint address_;
@@ -180,6 +221,66 @@ TEST_F(Server, LargeRepliesArriveWhole) {
   Client& client = Connect();
   client.Send("POST /big HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
   EXPECT_TRUE(env_.loop().RunUntil([&] { return client.received.size() > (3u << 20); }));
+}
+
+TEST_F(Server, PiecesGoChunkedAndTheConnectionStays) {
+  Start();
+  Client& client = Connect();
+  client.Send("POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" + Post("next"));
+  ASSERT_TRUE(env_.loop().RunUntil([&] { return client.received.ends_with("\r\n\r\nnext"); }));
+  EXPECT_NE(client.received.find("X-Kind: pieces\r\n"), std::string::npos);
+  std::string trailers;
+  const std::string body = Dechunked(client.received, trailers);
+  EXPECT_EQ(body.size(), 2'000'003u) << body.substr(0, 100);
+  EXPECT_TRUE(body.ends_with("vvvend"));
+  EXPECT_TRUE(trailers.starts_with("CIMStatusCode: 4\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n"))
+      << trailers.substr(0, 100);
+}
+
+TEST_F(Server, PiecesForHttp10EndWithTheConnection) {
+  Start();
+  Client& client = Connect();
+  client.Send("POST /pieces HTTP/1.0\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
+  ASSERT_TRUE(env_.loop().RunUntil([&] { return client.ended; }));
+  EXPECT_EQ(client.received.find("chunked"), std::string::npos);
+  EXPECT_NE(client.received.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_EQ(client.received.size() - client.received.find("\r\n\r\n") - 4, 2'000'003u);
+}
+
+TEST_F(Server, ABrokenReplyHasNoEnd) {
+  Start();
+  Client& client = Connect();
+  client.Send("POST /pieces/broken HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_TRUE(env_.loop().RunUntil([&] { return client.ended; }));
+  std::string trailers;
+  EXPECT_EQ(Dechunked(client.received, trailers), "no end");
+}
+
+TEST_F(Server, AClientThatDoesNotReadHoldsItsReplyBackAndIsDropped) {
+  Start();
+  Client& unreading = Connect(false);
+  unreading.Send("POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  env_.loop().RunFor(std::chrono::seconds(10));
+  EXPECT_LT(pieces_, 60);  // what the network itself holds
+  EXPECT_EQ(ended_, 0);
+  env_.loop().RunFor(std::chrono::seconds(60));
+  EXPECT_EQ(ended_, 1);
+  EXPECT_EQ(server_->connections(), 0u);
+}
+
+TEST_F(Server, StopEndsAReplyThatIsBeingSent) {
+  Start();
+  Client& unreading = Connect(false);
+  unreading.Send("POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  env_.loop().RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(ended_, 0);
+  bool stopped = false;
+  Spawn([](HttpServer& s, bool& done) -> Task<void> {
+    co_await s.Stop();
+    done = true;
+  }(*server_, stopped));
+  EXPECT_TRUE(env_.loop().RunUntil([&] { return stopped; }));
+  EXPECT_EQ(ended_, 1);
 }
 
 TEST_F(Server, DropsIdleSlowAndUnreadingClients) {

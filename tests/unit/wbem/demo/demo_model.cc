@@ -8,6 +8,8 @@ namespace lockstep::wbem::demo {
 const char* const kDemoMof = R"mof(
 // The schema of the tests.
 #pragma locale ("en_US")
+Qualifier Key : boolean = false, Scope(property, reference), Flavor(DisableOverride, ToSubclass);
+Qualifier Values : string[], Scope(property, method, parameter), Flavor(EnableOverride, ToSubclass, Translatable);
 Qualifier Description : string = null, Scope(any), Flavor(EnableOverride, ToSubclass, Translatable);
 
 [Abstract, Version ("1.0.0"), Description ("Anything " "that has a name.")]
@@ -111,6 +113,7 @@ class ShelfProvider final : public Provider {
   Status Enumerate(const RequestContext&, const InstanceSink& sink) override {
     for (const std::string& id : server_.shelves)
       if (!sink(Instance("Demo_Shelf").Add("Id", Value(id)).Add("ElementName", Value("Shelf " + id)))) break;
+    if (server_.shelves_fail) return Internal("the shelves have fallen over");
     return {};
   }
 
@@ -122,10 +125,14 @@ class BookProvider final : public Provider {
  public:
   explicit BookProvider(DemoServer& server) : server_(server) {}
 
-  Status Enumerate(const RequestContext&, const InstanceSink& sink) override {
-    for (const auto& [isbn, book] : server_.books)
-      if (!sink(ToInstance(isbn, book))) break;
-    return {};
+  Series<Instance> Instances(RequestContext) override {
+    for (auto it = server_.books.begin(); it != server_.books.end();) {
+      const std::string isbn = it->first;
+      Instance book = ToInstance(isbn, it->second);
+      co_yield book;
+      it = server_.books.upper_bound(isbn);  // books may have come and gone since
+    }
+    co_return Status();
   }
   Result<Instance> Get(const RequestContext&, const ObjectPath& path) override {
     const auto it = server_.books.find(std::string(path.KeyText("Isbn")));
@@ -220,7 +227,7 @@ PairSource HoldsSource(const DemoServer& server) {
 
 }  // namespace
 
-DemoServer::DemoServer() {
+DemoServer::DemoServer(Enumerations* enumerations) {
   shelves = {"A", "B"};
   books["1"] = {"Håndbog <i>", 100, {"Knuth", "O'Neil \"x\""}, "A"};
   books["2"] = {"漢字 𝄞", 200, {}, "A"};
@@ -236,7 +243,7 @@ DemoServer::DemoServer() {
   must(registry->Add(kNamespace, "Demo_Librarian", std::make_shared<LibrarianProvider>(*this)));
   must(registry->Add(kNamespace, "Demo_Holds", MakePairAssociation("Shelf", "Item", HoldsSource(*this))));
   must(RegisterServerClasses(*registry, kInterop, {"Demo_System", "demo", "demo:1", "Demo", "Demo version 1.2.3"}));
-  core = std::make_unique<OperationCore>(*registry);
+  core = std::make_unique<OperationCore>(*registry, enumerations);
   endpoint = std::make_unique<CimXmlEndpoint>(*core, "demo.example");
 }
 

@@ -23,7 +23,8 @@ extern const char* const kInteropMof;
 // Schema, providers, core and endpoint, wired.
 class DemoServer {
  public:
-  DemoServer();
+  // `enumerations`, if given, outlives the server.
+  explicit DemoServer(Enumerations* enumerations = nullptr);
 
   struct Book {
     std::string title;
@@ -35,6 +36,7 @@ class DemoServer {
   Schema schema;
   std::map<std::string, Book> books;  // by ISBN
   std::vector<std::string> shelves;
+  bool shelves_fail = false;  // enumerating them does, after all have been given
   std::unique_ptr<ProviderRegistry> registry;
   std::unique_ptr<OperationCore> core;
   std::unique_ptr<CimXmlEndpoint> endpoint;
