@@ -105,11 +105,11 @@ class Filler {
       const uint64_t first = s * per, behind = std::min<uint64_t>(entries, first + per);
       batch.PutSegment({s, static_cast<uint32_t>(behind - first), behind + 1, first + 2});
     }
-    batch.PutUsedBlocks(1, entries);
+    batch.PutLayer({.layer = 1, .used = entries, .written = entries + 1});
     batch.PutHolesKnownFrom(1);
     logstore::Structure structure;
     structure.Apply({{}, {block::CreateVolume{{superblock_.pool.uuid}, settings_.size * kChunkBlocks}}}, 1, {});
-    batch.PutCheckpoint(superblock_.pool, {segments, 0, segments + 1, 0, entries + 2}, structure.Encode(),
+    batch.PutCheckpoint(superblock_.pool, {segments, 0, segments + 1, 0, entries + 2}, structure.EncodeBase(),
                         1 + entries / kEntriesAtOnce, 1, {});
   }
 
@@ -133,7 +133,8 @@ Result<logstore::Superblock> MakeDevice(io::PosixEnv& env, const Settings& setti
       const Status formatted = co_await logstore::Format(*disk, {e.random().NextUuid()}, {});
       LS_CO_RETURN_IF_ERROR(formatted);
     }
-    co_return co_await logstore::ReadSuperblock(*disk);
+    LS_CO_ASSIGN_OR_RETURN(const logstore::Label label, co_await logstore::ReadLabel(*disk));
+    co_return label.superblock;
   };
   return RunOn(env.data_loop(), make(env, settings.device(), settings.from == 0));
 }
