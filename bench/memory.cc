@@ -20,6 +20,7 @@
 #include "bench/arguments.h"
 #include "bench/session.h"
 #include "logstore/index.h"
+#include "logstore/label_io.h"
 #include "logstore/memory.h"
 #include "logstore/pool.h"
 #include "logstore/record_cache.h"
