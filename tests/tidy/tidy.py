@@ -143,7 +143,7 @@ class Tidy:
 
     def check_own_names(self, texts):
         seen = {}
-        for path in sorted(p for p in texts if p.endswith(".cc") and p.startswith(("src/", "apps/", "sim/"))):
+        for path in sorted(p for p in texts if p.endswith(".cc") and p.startswith(("src/", "apps/", "sim/", "tests/"))):
             for space in re.finditer(r"^namespace \{\n(.*?)^\}  // namespace$", texts[path], re.S | re.M):
                 for name in set(OWN_NAME.findall(space[1])):
                     name = " ".join(part for part in name if part)

@@ -24,10 +24,10 @@ io::Duration Seconds(double s) {
 }
 
 // An open pool on a simulated machine.
-class Machine {
+class WindowMachine {
  public:
-  explicit Machine(sim::SimEnv& env) : env_(env) {}
-  ~Machine() {
+  explicit WindowMachine(sim::SimEnv& env) : env_(env) {}
+  ~WindowMachine() {
     if (!pool_) return;
     bool done = false;
     Spawn([](Pool& pool, bool& d) -> Task<void> {
@@ -142,7 +142,7 @@ void Fill(State& state, uint64_t first, uint64_t count, uint32_t tag) {
 }
 
 // All positions of the window, and those before it not.
-void ExpectWindow(Machine& machine, VolumeId id, const Memory& memory, SequenceNumber newest) {
+void ExpectWindow(WindowMachine& machine, VolumeId id, const Memory& memory, SequenceNumber newest) {
   const auto info = machine.pool().Find(id);
   ASSERT_TRUE(info.ok());
   ASSERT_NE(info->history_from, 0u);
@@ -162,7 +162,7 @@ void ExpectWindow(Machine& machine, VolumeId id, const Memory& memory, SequenceN
 // state of some position not before what was certain, and the window must show every state up to there.
 struct Cut {
   sim::SimEnv& env;
-  Machine& machine;
+  WindowMachine& machine;
   VolumeId id;
   Memory& memory;
   SequenceNumber& certain;
@@ -194,8 +194,8 @@ void CutEverywhere(const std::function<void(Cut&)>& operation) {
       {.seed = 21},
       [&](sim::SimEnv& env, sim::CrashPoint& point) {
         memory = {};
-        Machine::Format(env);
-        Machine machine(env);
+        WindowMachine::Format(env);
+        WindowMachine machine(env);
         ASSERT_TRUE(machine.Open().ok());
         id = {env.random().NextUuid()};
         ASSERT_TRUE(machine.Apply({CreateVolume{id, kBlocks * kBlockSize}}).ok());
@@ -210,7 +210,7 @@ void CutEverywhere(const std::function<void(Cut&)>& operation) {
         operation(cut);
       },
       [&](sim::SimEnv& env, bool) {
-        Machine machine(env);
+        WindowMachine machine(env);
         const Status opened = machine.Open();
         ASSERT_TRUE(opened.ok()) << opened.ToString();
         const SequenceNumber last = machine.Last();
@@ -260,13 +260,13 @@ TEST(WindowCutEverywhere, RevertingAndGoingForwardAgain) {
 class Times : public testing::Test {
  protected:
   void SetUp() override {
-    Machine::Format(env_);
+    WindowMachine::Format(env_);
     Start();
     id_ = {env_.random().NextUuid()};
     ASSERT_TRUE(machine_->Apply({CreateVolume{id_, kBlocks * kBlockSize}}).ok());
   }
   void Start() {
-    machine_ = std::make_unique<Machine>(env_);
+    machine_ = std::make_unique<WindowMachine>(env_);
     const Status opened = machine_->Open();
     ASSERT_TRUE(opened.ok()) << opened.ToString();
   }
@@ -304,7 +304,7 @@ class Times : public testing::Test {
   VolumeInfo Info() { return *machine_->pool().Find(id_); }
 
   sim::SimEnv env_{5};
-  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<WindowMachine> machine_;
   VolumeId id_;
   io::WallTime opened_;
   std::vector<std::pair<io::WallTime, uint32_t>> written_;
@@ -410,10 +410,10 @@ TEST_P(WindowHistories, ShowEveryState) {
   const uint64_t seed = GetParam();
   sim::SimRandom random(seed);
   sim::SimEnv env(seed * 977);
-  Machine::Format(env);
+  WindowMachine::Format(env);
   Memory memory;
   SequenceNumber certain = 0;
-  auto machine = std::make_unique<Machine>(env);
+  auto machine = std::make_unique<WindowMachine>(env);
   ASSERT_TRUE(machine->Open().ok());
   const VolumeId id{env.random().NextUuid()};
   ASSERT_TRUE(machine->Apply({CreateVolume{id, kBlocks * kBlockSize}, SetHistory{{id}, {86'400, 0}}}).ok());
@@ -449,7 +449,7 @@ TEST_P(WindowHistories, ShowEveryState) {
     }
     machine.reset();
     env.Crash();
-    machine = std::make_unique<Machine>(env);
+    machine = std::make_unique<WindowMachine>(env);
     const Status opened = machine->Open();
     ASSERT_TRUE(opened.ok()) << opened.ToString();
     const SequenceNumber last = machine->Last();
