@@ -155,6 +155,7 @@ class LogPool final : public block::Pool {
   void WriteAgain(const FoundRecord& found);  // as if it was written now
   Task<Status> LeaveSuspects();
   Task<Status> Replay(LogPosition from);
+  Task<Status> EraseTornEnd();
   Status ReplayBatch(const LogBatch& batch);
   Status ReplayTransaction(const LoggedTransaction& logged, SequenceNumber sequence, const LogPosition& begin);
   Status CheckReplayed(const Entry& entry) const;

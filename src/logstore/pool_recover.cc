@@ -1,8 +1,12 @@
 // Bringing a pool back: the checkpoint from the index, then the log behind it.
 #include <fmt/format.h>
 
-#include "logstore/pool.h"
+#include <algorithm>
+#include <utility>
+
 #include "base/planted.h"
+#include "logstore/disk_io.h"
+#include "logstore/pool.h"
 #include "logstore/read_path.h"
 #include "logstore/write_path.h"
 
@@ -77,6 +81,7 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
   if (replayed.ok() && anchor) replayed = co_await FinishRebuild();
   replaying_ = false;
   LS_CO_RETURN_IF_ERROR(replayed);
+  LS_CO_RETURN_IF_ERROR(co_await EraseTornEnd());
   for (const DeviceRecord& device : table_.devices)
     for (const SegmentRange& r : device.ranges)
       if (device.draining) segments_.Drain(r.first, r.count);
@@ -169,6 +174,25 @@ Task<Status> LogPool::Replay(LogPosition from) {
   if (batches != 0)
     seams_.log.Info("pool {}: replayed {} batches, entries {} to {}", superblock_.pool.ToString(), batches, from.next,
                     replay_position_.next - 1);
+  co_return Status();
+}
+
+// A batch that a crash left in part, its header without all of its data, must not become whole later: if it was written
+// again, as a guest does that replays its journal, a second crash could keep the old header and the new data, and with
+// them a batch behind, of which everyone has seen that it was lost. Durable before anything is appended.
+Task<Status> LogPool::EraseTornEnd() {
+  if (LS_PLANTED(18)) co_return Status();
+  const DiskMemory memory = AllocateZeros(kBlockSize);
+  const std::span<std::byte, kBlockSize> block(memory.get(), kBlockSize);
+  for (const auto& [segment, begin] : {std::pair(replay_position_.segment, replay_position_.block),
+                                       std::pair(replay_position_.next_segment, 0u)}) {
+    if (segment >= segments_.count() || segments_.is_absent(segment) || begin >= superblock_.segment_blocks()) continue;
+    const uint64_t offset = (superblock_.first_block(segment) + begin) * kBlockSize;
+    LS_CO_RETURN_IF_ERROR(co_await ReadDisk(*devices_, offset, block));
+    if (!PeekHeaderBlocks(superblock_.pool, block).ok()) continue;
+    std::fill(block.begin(), block.end(), std::byte{});
+    LS_CO_RETURN_IF_ERROR(co_await WriteDisk(*devices_, offset, block));
+  }
   co_return Status();
 }
 
