@@ -29,7 +29,9 @@ Result<std::unique_ptr<Index>> Index::Open(io::FileSystem& files, const std::str
   rep->background = options.background;
   rep->env = MakeIndexEnv(files, options.background);
   rocksdb::DB* db = nullptr;
-  const auto s = rocksdb::DB::Open(DbOptions(rep->env.get(), options, log), directory, &db);
+  rocksdb::Options o = DbOptions(rep->env.get(), options, log);
+  o.wal_filter = &rep->log_filter;
+  const auto s = rocksdb::DB::Open(o, directory, &db);
   rep->Settle();
   if (!s.ok()) return ToStatus(s).WithContext("cannot open the index in " + directory);
   rep->owned.reset(db);
@@ -49,6 +51,7 @@ Result<std::unique_ptr<Index>> Index::OpenReadOnly(io::FileSystem& files, const 
   rep->env = MakeIndexEnv(*rep->read_only, options.background);
   rocksdb::Options o = DbOptions(rep->env.get(), options, log);
   o.create_if_missing = false;
+  o.wal_filter = &rep->log_filter;
   rocksdb::DB* db = nullptr;
   const auto s = rocksdb::DB::OpenForReadOnly(o, directory, &db);
   rep->Settle();

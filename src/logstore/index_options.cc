@@ -45,7 +45,7 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   o.stats_persist_period_sec = 0;
   // What a fold writes goes into RocksDB's log too: making it durable is then a sync of a file that is only appended
   // to, and the tables are written when a memtable is full, whatever the number of checkpoints. After a crash the log
-  // is taken up to where it is whole, so the state is that of some fold.
+  // is taken up to where it is whole (index_log.h), so the state is that of some fold.
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   o.allow_concurrent_memtable_write = false;  // there is one writer
   // Tables are opened when they are needed, so that opening an index does not take longer the larger it is.

@@ -15,6 +15,7 @@
 
 #include "base/codec.h"
 #include "logstore/index.h"
+#include "logstore/index_log.h"
 
 namespace lockstep::logstore {
 
@@ -141,6 +142,7 @@ struct Index::Rep {
   io::Background* background = nullptr;
   std::unique_ptr<io::FileSystem> read_only;  // what `env` goes through, when nothing may be changed
   std::unique_ptr<rocksdb::Env> env;
+  UpToTheGap log_filter;
   std::unique_ptr<rocksdb::DB> owned;  // not that of a frozen view
   rocksdb::DB* db = nullptr;
   const rocksdb::Snapshot* snapshot = nullptr;

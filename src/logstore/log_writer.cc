@@ -196,7 +196,7 @@ std::unique_ptr<LogWriter::Batch> LogWriter::TakeBatch() {
   std::unique_ptr<Batch> batch = SpareBatch();
   const Together first(*head_);
   const uint32_t first_needs = HeaderBlocks(first.entries, first.blocks) + first.blocks;
-  if (position_.block + first_needs > segment_blocks_) {
+  if (first_needs > Room()) {
     if (!HasNext()) {
       FillLink(*batch);
       return batch;
@@ -204,8 +204,13 @@ std::unique_ptr<LogWriter::Batch> LogWriter::TakeBatch() {
     NextSegment();
   }
   AnnounceNext(false);
-  Fill(*batch, segment_blocks_ - position_.block);
+  Fill(*batch, Room());
   return batch;
+}
+
+uint32_t LogWriter::Room() const {
+  // While nobody knows where the log goes on, there has to be a place to say it later.
+  return segment_blocks_ - position_.block - (HasNext() ? 0 : 1);
 }
 
 void LogWriter::Begin(Batch& batch) {

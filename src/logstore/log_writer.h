@@ -124,6 +124,8 @@ class LogWriter {
   uint64_t WholeSegments(Use use) const;
   bool HasNext() const { return position_.next_segment != kNoSegment; }
   void AnnounceNext(bool promised);
+  // Blocks that batches may still take of the segment.
+  uint32_t Room() const;
   // At the end of each segment up to one entry's worth of blocks may stay empty, because batches do not cross segments;
   // and the last one needs room to say where the log goes on.
   uint32_t usable_per_segment() const { return segment_blocks_ - max_entry_blocks_ - kMaxHeaderBlocks - 1; }
