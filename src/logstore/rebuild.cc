@@ -77,7 +77,7 @@ Task<Status> Finder::Look(uint32_t segment, std::span<std::byte> memory) {
     in_place = use != in_use_.end() && use->second.written == written;
     // What the cleaner wrote and did not settle may have been lost in part; the log has no gaps.
     suspect = in_place && !batches.back().header.moved() && GoesOnBehind(segment, batches.back(), memory);
-    kept = Keep(segment, batches, memory, in_place);
+    kept = Keep(segment, batches, memory);
   };
   co_await executor_.Call(loop_, keep);
   segments_.SetWritten(segment, written);
@@ -136,13 +136,12 @@ Status Finder::CountCopies(const std::vector<FoundRecord>& page,
   return {};
 }
 
-Status Finder::Keep(uint32_t segment, const std::vector<SegmentBatch>& batches, std::span<const std::byte> image,
-                    bool in_place) {
+Status Finder::Keep(uint32_t segment, const std::vector<SegmentBatch>& batches, std::span<const std::byte> image) {
   Index::Batch found;
   const uint64_t begin = superblock_.first_block(segment);
   for (const SegmentBatch& b : batches) {
-    // At the anchor a block that had been moved lived where it was moved to last.
-    const uint64_t rank = !in_place ? 0 : b.header.moved() ? 2 + b.header.durable : 1;
+    // A block that was moved lives where it was moved to last: so what the cleaner had emptied is empty again.
+    const uint64_t rank = b.header.moved() ? 2 + b.header.durable : 1;
     uint64_t at = b.data_location;
     size_t index = 0;
     for (size_t i = 0; i < b.header.entries.size(); ++i) {

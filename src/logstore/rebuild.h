@@ -45,8 +45,7 @@ class Finder {
   // On an executor.
   // Adds to `there` the visible blocks that segments hold beside the copies that the index points to.
   Status CountCopies(const std::vector<FoundRecord>& page, std::unordered_map<uint32_t, uint64_t>& there) const;
-  Status Keep(uint32_t segment, const std::vector<SegmentBatch>& batches, std::span<const std::byte> image,
-              bool in_place);
+  Status Keep(uint32_t segment, const std::vector<SegmentBatch>& batches, std::span<const std::byte> image);
   // Whether something of the segment's present use lies behind what can be read of it.
   bool GoesOnBehind(uint32_t segment, const SegmentBatch& last, std::span<const std::byte> image) const;
   bool Counts(uint32_t segment, const BatchHeader& header) const;
