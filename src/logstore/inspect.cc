@@ -117,9 +117,6 @@ class Inspector {
     report_.structure = std::move(*structure);
     for (std::string& problem : ProblemsOf(report_.structure, anchor->position.next))
       Complain("anchor: " + std::move(problem));
-    if (index_ && anchor->number > index_->checkpoint().number)
-      Complain(fmt::format("the anchor is of fold {}, but the index has only come to fold {}: it is an old one",
-                           anchor->number, index_->checkpoint().number));
     for (const SegmentUse& use : anchor->segments)
       if (!index_) in_use_.insert(use.segment);
     co_return anchor->position;

@@ -72,6 +72,8 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
     from = co_await LoadIndex();
     LS_CO_RETURN_IF_ERROR(from.status());
     if (anchors_.newest()) segments_.RestoreAnchored(LimitOfAnchor(), from->next);
+    // An old index, or a new one made from the whole log, may be before the anchor; the next anchor must not be.
+    if (anchors_.newest()) fold_number_ = std::max(fold_number_, anchors_.newest()->number);
   }
   Result<std::optional<TimeMark>> mark = Internal("not read");
   auto load_mark = [&] { mark = map_.index().MarkAt({INT64_MAX}); };
