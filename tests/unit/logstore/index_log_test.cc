@@ -75,7 +75,7 @@ class IndexLog : public testing::Test {
     const auto holes = index.Holes(1, 2 * kWrites);
     EXPECT_TRUE(holes.ok());
     uint64_t expected = 1;
-    for (const HoleRecord& hole : *holes) EXPECT_EQ(hole.birth, expected++) << "there is a later write, and not this one";
+    for (const HoleRecord& hole : *holes) EXPECT_EQ(hole.birth, expected++) << "a write is missing";
     return holes->size();
   }
 
