@@ -335,7 +335,7 @@ class History {
     if (random_.OneIn(3)) {
       std::vector<PointId> points;
       for (const auto& [id, p] : oracle_.points())
-        if (p.known() && !releasing_.contains(id)) points.push_back(id);
+        if (p.known() && node.Usable(id)) points.push_back(id);
       if (points.empty()) return;
       const PointId point = points[random_.Below(points.size())];
       const auto& members = oracle_.points().at(point).seen;
@@ -353,9 +353,6 @@ class History {
   void ChangeStructure(Node& node) {
     std::vector<block::Change> changes = DrawChanges(node);
     if (changes.empty()) return;
-    releasing_.clear();
-    for (const block::Change& c : changes)
-      if (const auto* r = std::get_if<block::ReleasePoint>(&c)) releasing_.insert(r->point);
     node.Apply(std::move(changes));
   }
 
@@ -467,7 +464,6 @@ class History {
   };
   std::optional<Lost> repeat_;
   int acts_after_failure_ = 0;
-  std::set<PointId> releasing_;
 };
 
 // Space reachability: when everything is deleted, all of it comes back, and can be written again.

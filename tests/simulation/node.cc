@@ -242,7 +242,10 @@ void Node::Apply(std::vector<block::Change> changes) {
   LS_ASSERT(!structure_busy_);
   structure_busy_ = true;
   for (const VolumeId& v : LockedBy(changes)) locked_.insert(v);
-  for (const block::Change& change : changes) env_.trace().Add("change", {change.index()});
+  for (const block::Change& change : changes) {
+    env_.trace().Add("change", {change.index()});
+    if (const auto* r = std::get_if<block::ReleasePoint>(&change)) releasing_.insert(r->point);
+  }
   block::Transaction transaction{{env_.random().NextUuid()}, std::move(changes)};
   oracle_.Begin(transaction);
   Spawn(RunTransaction(std::move(transaction)));
@@ -269,8 +272,10 @@ Task<void> Node::RunTransaction(block::Transaction transaction) {
     (void)Expect(status, false, "a transaction");
     release = false;  // nobody knows what it has done
   }
-  if (release)
+  if (release) {
     for (const VolumeId& v : LockedBy(transaction.changes)) locked_.erase(v);
+    releasing_.clear();
+  }
   structure_busy_ = false;
 }
 
@@ -443,8 +448,10 @@ void Node::CheckAll() {
     if (!seen) continue;
     if (const auto problem = oracle_.CheckRead(id, 0, *seen, submitted)) report_.Add(*problem);
   }
-  for (const auto& [id, point] : oracle_.points())
+  for (const auto& [id, point] : oracle_.points()) {
+    if (!Usable(id)) continue;
     for (const auto& [v, contents] : point.seen) ReadPoint(id, v, 0, contents.size());
+  }
   Start(Chore::kCheck);
   Settle();
   const block::PoolInfo info = pool_->Info();

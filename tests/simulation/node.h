@@ -69,6 +69,7 @@ class Node {
 
   // Volumes that may be read and written; volumes and points that no request is on its way to.
   bool Usable(VolumeId volume) const { return !locked_.contains(volume); }
+  bool Usable(PointId point) const { return !releasing_.contains(point); }
   bool Quiet(VolumeId volume) const { return !using_.contains(volume.uuid); }
   bool Quiet(PointId point) const { return !using_.contains(point.uuid); }
   size_t in_flight() const { return in_flight_; }
@@ -117,6 +118,7 @@ class Node {
   std::map<std::string, size_t> kinds_;  // of them
   std::map<Uuid, size_t> using_;  // requests in flight by volume or point
   std::set<VolumeId> locked_;
+  std::set<PointId> releasing_;  // by the transaction that runs, or of which nobody knows the outcome
   bool structure_busy_ = false, chore_busy_ = false, failed_ = false;
   Status structure_status_;
   uint64_t refused_ = 0;
