@@ -125,14 +125,19 @@ Task<Status> LogPool::WaitForSpace() {
   co_return outcome;
 }
 
-Task<Status> LogPool::Apply(block::Transaction transaction) {
-  // Before the turn is taken, for the cleaner needs it. What most transactions take is a block.
-  const LogWriter::Use use = UseOf(transaction);
-  while (writer_.CheckSpace(1, kUsualTransactionBlocks, use).code() == Code::kNoSpace && cleaner_->CanHelp()) {
+Task<io::AsyncMutex::Guard> LogPool::TurnWithSpace(LogWriter::Use use) {
+  for (bool gave_up = false;;) {
+    auto turn = co_await structure_turn_.Lock();
+    const Status room = writer_.CheckSpace(1, kUsualTransactionBlocks, use);
+    if (room.code() != Code::kNoSpace || !cleaner_->CanHelp() || gave_up) co_return std::move(turn);
+    turn.Release();  // the cleaner needs it; and what has come free may be gone again when we have it back
     const Status waited = co_await WaitForSpace();
-    if (!waited.ok()) break;
+    gave_up = !waited.ok();
   }
-  const auto turn = co_await structure_turn_.Lock();
+}
+
+Task<Status> LogPool::Apply(block::Transaction transaction) {
+  const auto turn = co_await TurnWithSpace(UseOf(transaction));
   LS_CO_RETURN_IF_ERROR(writer_.failure());
   LS_CO_RETURN_IF_ERROR(map_failure_);
   LS_CO_RETURN_IF_ERROR(structure_.Validate(transaction, writer_.last()));

@@ -144,12 +144,18 @@ class LogPool final : public block::Pool {
   std::deque<Append> HolesOf(const block::Transaction& transaction);
   Task<Status> SyncNow();
   Task<Status> WaitForSpace();  // OK: something has come back
+  // The turn of structure, when there is room for a transaction or none to be hoped for.
+  Task<io::AsyncMutex::Guard> TurnWithSpace(LogWriter::Use use);
   // What the index says, into memory; answers from where the log is to be replayed.
   Task<Result<LogPosition>> LoadIndex();
   Task<Status> LoadHolesKnownFrom(bool whole_log, SequenceNumber position);
   // The index as of the anchor; and, when the log behind it has been replayed, the index as it is from now on.
   Task<Status> Rebuild(const Anchor& anchor);
   Task<Status> FinishRebuild();
+  Task<Status> LeaveSegmentsFree();
+  // Segments whose blocks all have good copies elsewhere, those with the fewest first.
+  Task<Result<std::vector<uint32_t>>> EasiestToLeave(uint32_t most);
+  bool IsGoodCopy(const FoundRecord& f) const;
   Task<Status> WriteFoundAgain();
   Task<Result<std::vector<FoundRecord>>> NextVersions(const FoundRecord* after);
   void WriteAgain(const FoundRecord& found);  // as if it was written now

@@ -228,6 +228,7 @@ Task<Status> LogPool::FinishRebuild() {
           "the index of pool {} cannot be rebuilt: segment {} holds {} blocks that are needed, and others in it cannot "
           "be found: the device is damaged; bring the index back from a copy, or the pool from a replica",
           superblock_.pool.ToString(), segment, segments_.live(segment)));
+  LS_CO_RETURN_IF_ERROR(co_await LeaveSegmentsFree());
   while (true) {
     LS_CO_ASSIGN_OR_RETURN(const std::vector<FoundRecord> page, co_await NextVersions(nullptr));
     if (page.empty()) break;
@@ -283,11 +284,63 @@ void LogPool::WriteAgain(const FoundRecord& f) {
     map_.active().Write(layer, f.block, f.version);
 }
 
+// Versions that have copies in several segments are known at one of each, which may be spread over more segments than
+// they were when the cleaner had some in reserve. A full pool could not go on without that reserve.
+Task<Status> LogPool::LeaveSegmentsFree() {
+  const SpaceMarks marks = SpaceMarks::For(superblock_.segment_size, segments_.usable());
+  const uint32_t enough = marks.cleaner_reserve + marks.structure_reserve + 1;
+  for (uint32_t segment = 0; segment < segments_.count(); ++segment)
+    if (segments_.live(segment) == 0) suspects_.insert(segment);  // nothing moves there
+  for (uint32_t free = segments_.free_count(); free < enough;) {
+    LS_CO_ASSIGN_OR_RETURN(const std::vector<uint32_t> easiest, co_await EasiestToLeave(enough - free));
+    if (easiest.empty()) break;
+    suspects_.insert(easiest.begin(), easiest.end());
+    LS_CO_RETURN_IF_ERROR(co_await LeaveSuspects());
+    for (const uint32_t segment : easiest) free += segments_.live(segment) == 0;
+  }
+  co_return Status();
+}
+
+Task<Result<std::vector<uint32_t>>> LogPool::EasiestToLeave(uint32_t most) {
+  std::unordered_map<uint32_t, uint32_t> movable;  // blocks that live in a segment and could live in another one
+  NewestRetained everything;
+  FoundRecord last;
+  for (bool any = false;; any = true) {
+    LS_CO_ASSIGN_OR_RETURN(const std::vector<FoundRecord> page, co_await NextVersions(any ? &last : nullptr));
+    if (page.empty()) break;
+    last = page.back();
+    std::vector<MovedBlock> copies;
+    ForEachVersion(page, [&](const FoundRecord* first, const FoundRecord* end) {
+      const auto usable = [this](const FoundRecord& f) { return IsGoodCopy(f); };
+      if (std::count_if(first, end, usable) < 2) return;
+      for (const FoundRecord* f = first; f != end; ++f)
+        if (usable(*f))
+          copies.push_back({f->layer, f->block, f->version.birth, 0, f->version.location, 0, f->version.crc});
+      everything[first->layer] = kNow;
+    });
+    Status kept;
+    auto keep = [&] { kept = KeepLive(map_.index(), everything, copies); };
+    co_await seams_.executor.Call(seams_.loop, keep);
+    LS_CO_RETURN_IF_ERROR(kept);
+    for (const MovedBlock& alive : copies) ++movable[superblock_.segment_of(alive.from)];
+  }
+  std::vector<uint32_t> easiest;
+  for (const auto& [segment, blocks] : movable)
+    if (blocks == segments_.live(segment) && segment != replay_position_.segment) easiest.push_back(segment);
+  std::sort(easiest.begin(), easiest.end(), [this](uint32_t a, uint32_t b) {
+    return std::pair(segments_.live(a), a) < std::pair(segments_.live(b), b);
+  });
+  easiest.resize(std::min<size_t>(easiest.size(), most));
+  co_return easiest;
+}
+
+bool LogPool::IsGoodCopy(const FoundRecord& f) const {
+  return f.version.location > kDiedHere && f.verified &&
+         !suspects_.contains(superblock_.segment_of(f.version.location));
+}
+
 // Lets what lives in suspects live in other copies, where there are any.
 Task<Status> LogPool::LeaveSuspects() {
-  const auto suspect = [this](const FoundRecord& f) {
-    return suspects_.contains(superblock_.segment_of(f.version.location));
-  };
   FoundRecord last;
   for (bool any = false;; any = true) {
     LS_CO_ASSIGN_OR_RETURN(const std::vector<FoundRecord> page, co_await NextVersions(any ? &last : nullptr));
@@ -295,13 +348,10 @@ Task<Status> LogPool::LeaveSuspects() {
     last = page.back();
     std::vector<MovedBlock> moves;
     ForEachVersion(page, [&](const FoundRecord* first, const FoundRecord* end) {
-      const auto good = [&](const FoundRecord& f) {
-        return f.version.location > kDiedHere && f.verified && !suspect(f);
-      };
-      const FoundRecord* other = std::find_if(first, end, good);
+      const FoundRecord* other = std::find_if(first, end, [this](const FoundRecord& f) { return IsGoodCopy(f); });
       if (other == end) return;
       for (const FoundRecord* f = first; f != end; ++f)
-        if (f->version.location > kDiedHere && suspect(*f))
+        if (f->version.location > kDiedHere && suspects_.contains(superblock_.segment_of(f->version.location)))
           moves.push_back({f->layer, f->block, f->version.birth, f->death, f->version.location, other->version.location,
                            f->version.crc});
     });
