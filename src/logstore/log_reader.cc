@@ -13,6 +13,8 @@ namespace {
 
 // Room for the largest batch and some reading ahead.
 constexpr uint32_t kWindowBlocks = kMaxHeaderBlocks + kMaxBlocksPerBatch + 1024;
+// While most of it is not wanted. Reading so much takes hardly longer than reading a block.
+constexpr uint32_t kLeastAhead = 64;
 
 }  // namespace
 
@@ -31,8 +33,26 @@ LogReader::LogReader(io::Disk& disk, const Superblock& superblock, const LogPosi
       segment_blocks_(superblock.segment_blocks()),
       depth_(depth),
       position_(from),
+      ahead_(kWindowBlocks),
       window_(std::make_unique<Window>()) {}
 LogReader::~LogReader() = default;
+
+void LogReader::ReadOnly(std::function<bool(const Entry&, SequenceNumber)> wants) {
+  wants_ = std::move(wants);
+  ahead_ = 4 * kLeastAhead;
+}
+
+uint32_t LogReader::ReadAhead(uint32_t count) {
+  if (depth_ != Depth::kVerifyData) return count;
+  if (wants_ && window_->count != 0) {
+    if (uint64_t{used_} * 8 < window_->count)
+      ahead_ = std::max(kLeastAhead, ahead_ / 2);
+    else if (uint64_t{used_} * 2 > window_->count)
+      ahead_ = std::min(kWindowBlocks, ahead_ * 2);
+  }
+  used_ = 0;
+  return ahead_;
+}
 
 Task<Result<std::span<const std::byte>>> LogReader::Read(uint32_t segment, uint32_t block, uint32_t count) {
   Window& w = *window_;
@@ -40,7 +60,7 @@ Task<Result<std::span<const std::byte>>> LogReader::Read(uint32_t segment, uint3
     return std::span<const std::byte>(w.memory + size_t{block - w.block} * kBlockSize, size_t{count} * kBlockSize);
   };
   if (w.segment == segment && w.count != 0 && block >= w.block && block + count <= w.block + w.count) co_return view();
-  uint32_t ahead = depth_ == Depth::kVerifyData ? kWindowBlocks : count;
+  uint32_t ahead = ReadAhead(count);
   if (end_ && end_->segment == segment) ahead = std::min(ahead, end_->block > block ? end_->block - block : count);
   w.segment = segment;
   w.block = block;
@@ -74,14 +94,45 @@ Task<Result<std::optional<LogBatch>>> LogReader::At(LogPosition place) {
   batch.data_location = superblock_.first_block(place.segment) + place.block + batch.header.header_blocks();
   batch.end = {place.segment, place.block + batch.header.total_blocks(), batch.header.next_segment, batch.header.crc,
                place.next + batch.header.entries.size()};
+  used_ += batch.header.header_blocks();
   if (depth_ == Depth::kVerifyData && batch.header.data_blocks() != 0) {
-    LS_CO_ASSIGN_OR_RETURN(batch.data, co_await Read(place.segment, place.block + batch.header.header_blocks(),
-                                                     batch.header.data_blocks()));
-    for (size_t i = 0; i < batch.header.block_crcs.size(); ++i)
-      if (Crc32c(batch.data.subspan(i * kBlockSize, kBlockSize)) != batch.header.block_crcs[i] && !LS_PLANTED(6))
-        co_return none;
+    LS_CO_ASSIGN_OR_RETURN(const bool good, co_await ReadData(&batch));
+    if (!good) co_return none;
   }
   co_return std::optional(std::move(batch));
+}
+
+Task<Result<bool>> LogReader::ReadData(LogBatch* batch) {
+  const BatchHeader& h = batch->header;
+  std::vector<bool> wanted(h.data_blocks(), true);
+  uint32_t first = 0, end = h.data_blocks();
+  if (wants_) {
+    uint32_t block = 0;
+    first = end;
+    end = 0;
+    for (size_t i = 0; i < h.entries.size(); ++i) {
+      const uint32_t count = h.entries[i].data_blocks();
+      const bool wants = count != 0 && wants_(h.entries[i], h.first + i);
+      std::fill_n(wanted.begin() + block, count, wants);
+      if (wants) {
+        first = std::min(first, block);
+        end = block + count;
+        used_ += count;
+      }
+      block += count;
+    }
+    if (end == 0) co_return true;
+  }
+  const LogPosition& begin = batch->begin;
+  batch->data_first = first;
+  LS_CO_ASSIGN_OR_RETURN(batch->data, co_await Read(begin.segment, begin.block + h.header_blocks() + first,
+                                                    end - first));
+  for (uint32_t i = first; i < end; ++i) {
+    if (!wanted[i]) continue;
+    const auto block = batch->data.subspan(size_t{i - first} * kBlockSize, kBlockSize);
+    if (Crc32c(block) != h.block_crcs[i] && !LS_PLANTED(6)) co_return false;
+  }
+  co_return true;
 }
 
 Task<Result<std::optional<LogBatch>>> LogReader::Next() {

@@ -1,6 +1,7 @@
 // Reading the log forwards: recovery, and walks over a stretch of it. Trusts nothing that it reads.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@ struct LogBatch {
   LogPosition begin, end;
   uint64_t data_location = 0;       // device block of the first data block
   std::span<const std::byte> data;  // when asked for; valid until the next call of Next
+  uint32_t data_first = 0;          // of the batch's data blocks, the one that `data` begins with
 };
 
 // On the disk's loop. One call at a time.
@@ -33,12 +35,19 @@ class LogReader {
   const LogPosition& position() const { return position_; }
   // While the log is being written: reads nothing ahead from behind `end`, where it may not have been written yet.
   void LimitReadAhead(const LogPosition& end) { end_ = end; }
+  // Reads and verifies only the data of entries that `wants` names; LogBatch::data spans these, and is empty when there
+  // are none. What lies between them is read along where that is less work than leaving it out.
+  void ReadOnly(std::function<bool(const Entry& entry, SequenceNumber sequence)> wants);
 
  private:
   // The batch at a place, if it continues the chain there.
   Task<Result<std::optional<LogBatch>>> At(LogPosition place);
   // Bytes of `count` blocks at a place within its segment, through a window that reads ahead.
   Task<Result<std::span<const std::byte>>> Read(uint32_t segment, uint32_t block, uint32_t count);
+  // Into `batch`. Whether it is what the header says.
+  Task<Result<bool>> ReadData(LogBatch* batch);
+  // How much to read at a time, of which at least `count` is needed.
+  uint32_t ReadAhead(uint32_t count);
   Task<Status> CheckForDamage();
   Task<Result<bool>> ProvesDamage(uint32_t segment, uint32_t block);
 
@@ -48,6 +57,9 @@ class LogReader {
   const Depth depth_;
   LogPosition position_;
   std::optional<LogPosition> end_;
+  std::function<bool(const Entry&, SequenceNumber)> wants_;
+  uint32_t ahead_ = 0;  // blocks
+  uint32_t used_ = 0;   // blocks that somebody wanted since the window was filled
 
   struct Window;
   std::unique_ptr<Window> window_;

@@ -8,6 +8,7 @@
 
 #include "base/checksum.h"
 #include "base/planted.h"
+#include "logstore/log_tail.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -334,6 +335,7 @@ void LogWriter::Finish(Batch& batch) {
     completed_ = batch.end.next - 1;
     completed_position_ = batch.end;
     completed_blocks_ += batch.header.total_blocks();
+    if (fed_) fed_->Keep(batch.begin, batch.end, batch.first, batch.header.block_crcs.data());
   }
   uint64_t location = device_block(batch.begin) + batch.header.header_blocks();
   const uint32_t* crcs = batch.header.block_crcs.data();

@@ -22,6 +22,8 @@
 
 namespace lockstep::logstore {
 
+class LogTail;
+
 // One entry on its way into the log. Pooled by whoever queues it; owned by the writer from Append until `done`.
 struct Append {
   Entry entry;
@@ -83,6 +85,9 @@ class LogWriter {
 
   // Called, on the loop, when entries have completed, when some have become durable, and when the writer has failed.
   void OnProgress(std::function<void()> progress) { progress_ = std::move(progress); }
+
+  // Completed batches are handed to it, before their entries are done. Null: to nobody.
+  void Feed(LogTail* tail) { fed_ = tail; }
 
   // Refuses everything from now on.
   void Fail(Status why);
@@ -164,6 +169,7 @@ class LogWriter {
   std::vector<std::unique_ptr<Batch>> spare_;
   uint64_t batches_ = 0, completed_blocks_ = 0;
   std::function<void()> progress_;
+  LogTail* fed_ = nullptr;
 
   io::DiskRequest sync_request_;
   bool sync_running_ = false;

@@ -55,6 +55,9 @@ struct Options {
   // Log that a change stream may hold back: one that falls further behind ends with "too old". Never more than a
   // quarter of the pool.
   uint64_t change_budget_bytes = uint64_t{1} << 30;
+  // Memory for what was written last, while change streams follow it: a stream that is no further behind reads nothing
+  // from the devices. 0: none. At least two of the largest entries otherwise.
+  uint64_t change_tail_bytes = 12 << 20;
   // Records of deleted volumes and released points that one fold forgets at most.
   size_t sweep_records = 64 << 10;
   // Chunks of a deep chain of clones for which shortcuts are made at a time.

@@ -173,6 +173,7 @@ Options Options::Tiny() {
   o.sweep_records = 40;
   o.flatten_chunks = 1;
   o.change_budget_bytes = 2 << 20;
+  o.change_tail_bytes = 512 << 10;
   return o;
 }
 

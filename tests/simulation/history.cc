@@ -56,6 +56,7 @@ Shape Draw(sim::SimRandom& r) {
   s.options.sweep_records = 8 + r.Below(80);
   s.options.max_batches_in_flight = 1 + static_cast<uint32_t>(r.Below(4));
   s.options.change_budget_bytes = (256 << 10) << r.Below(4);
+  s.options.change_tail_bytes = s.options.change_budget_bytes / 8;
   s.options.index_memtable_bytes = r.OneIn(3) ? 1 << 20 : 64 << 10;
   s.options.index_cache_bytes = 8 << 20;  // never evicts, for what it counts is how the allocator rounds
   s.large_writes = 2 + r.Below(10);

@@ -152,7 +152,8 @@ TEST(Memory, ABudgetIsDividedAndNotExceeded) {
   logstore::Options set;
   for (const uint64_t budget : {logstore::kLeastMemory, logstore::kUsualMemory, uint64_t{1} << 30}) {
     logstore::SetMemory(set, budget);
-    EXPECT_LT(set.index_cache_bytes + 2 * set.index_memtable_bytes + 2 * set.fold_weight * 512, budget);
+    EXPECT_LT(set.index_cache_bytes + 2 * set.index_memtable_bytes + 2 * set.fold_weight * 512 + set.change_tail_bytes,
+              budget);
     EXPECT_GE(set.index_cache_bytes, budget / 4);
     EXPECT_LE(set.checkpoint_bytes, uint64_t{256} << 20);
   }
