@@ -8,12 +8,14 @@
 set -euo pipefail
 
 # What a built lockstepd links to. The build set pulls these in too; a machine that only runs Lockstep needs no more.
-runtime=(liburing2 librocksdb7.8 libsqlite3-0 libpugixml1v5 libspdlog1.10 libfmt9 libisal2)
+runtime=(liburing2 librocksdb7.8 libsqlite3-0 libpugixml1v5 libspdlog1.10 libfmt9 libisal2 libssl3
+  libpam0g)
 build=(g++ cmake ninja-build pkg-config ccache mold liburing-dev librocksdb-dev libsqlite3-dev libboost-dev
   libpugixml-dev libspdlog-dev libfmt-dev libisal-dev libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libgtest-dev
-  libgmock-dev libbenchmark-dev)
+  libgmock-dev libbenchmark-dev libssl-dev libpam0g-dev)
 # The stock clients that the external tests run against lockstepd.
-test=(python3 python3-venv git curl libnbd-bin python3-libnbd fuse3 nbdkit qemu-utils qemu-system-x86 fio sblim-wbemcli
+test=(python3 python3-venv git curl openssl
+  libnbd-bin python3-libnbd fuse3 nbdkit qemu-utils qemu-system-x86 fio sblim-wbemcli
   xfsprogs e2fsprogs util-linux procps universal-ctags)
 # What ./quickstart shows it with: a part of the test set, so that nobody waits for QEMU to see a snapshot.
 quickstart=(python3 python3-venv libnbd-bin python3-libnbd fuse3 sblim-wbemcli e2fsprogs util-linux mount)

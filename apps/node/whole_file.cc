@@ -56,26 +56,4 @@ Status RemoveWholeDirectory(io::FileSystem& files, const std::string& path) {
   return files.RemoveDirectory(path);
 }
 
-Result<std::string> ReadWholeFile(io::FileSystem& files, const std::string& path) {
-  LS_ASSIGN_OR_RETURN(const std::unique_ptr<io::File> file, files.Open(path, io::FileSystem::Mode::kRead));
-  LS_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  std::string text(size, '\0');
-  LS_ASSIGN_OR_RETURN(const size_t read, file->Read(0, std::as_writable_bytes(std::span(text))));
-  text.resize(read);
-  return text;
-}
-
-Status ReplaceWholeFile(io::FileSystem& files, const std::string& directory, const std::string& name,
-                        std::string_view text) {
-  const std::string path = directory + "/" + name;
-  {
-    LS_ASSIGN_OR_RETURN(const std::unique_ptr<io::File> file,
-                        files.Open(path + ".new", io::FileSystem::Mode::kTruncate));
-    LS_RETURN_IF_ERROR(file->Write(0, std::as_bytes(std::span(text))));
-    LS_RETURN_IF_ERROR(file->Sync());
-  }
-  LS_RETURN_IF_ERROR(files.Rename(path + ".new", path));
-  return files.SyncDirectory(directory);
-}
-
 }  // namespace lockstep::node

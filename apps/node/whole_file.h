@@ -5,14 +5,12 @@
 #include <string_view>
 
 #include "io/files.h"
+#include "io/whole_file.h"
 
 namespace lockstep::node {
 
-Result<std::string> ReadWholeFile(io::FileSystem& files, const std::string& path);
-
-// Writes `directory`/`name`, durably: after a crash it has the old content or the new, never a part.
-Status ReplaceWholeFile(io::FileSystem& files, const std::string& directory, const std::string& name,
-                        std::string_view text);
+using io::ReadWholeFile;
+using io::ReplaceWholeFile;
 
 // Copies all files of a flat directory into one that is made, or empty (already-exists otherwise), durably. The file
 // "CURRENT", by which a database is known to be there, comes last.
