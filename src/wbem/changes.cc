@@ -220,6 +220,7 @@ Task<CimStatus> OperationCore::InvokeMethod(Job& job) const {
   }
   const Status typed = TypeResult(*method, *result);
   if (!typed.ok()) co_return CimStatus(CimCode::kFailed, typed.message());
+  job.outcome = "returned " + result->return_value.ToText();
   job.reply.PutMethodResult(*method, result->return_value, result->out);
   co_return CimStatus();
 }

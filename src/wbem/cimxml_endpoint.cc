@@ -184,6 +184,15 @@ class Drain final : public ReplyDrain {
 }  // namespace
 
 Task<HttpReply> CimXmlEndpoint::Handle(HttpRequest request, std::string peer, HttpStream* stream) const {
+  Caller caller{"", peer};
+  if (gate_) {
+    const std::string* authorization = request.Find("Authorization");
+    HttpClient client = stream ? stream->client() : HttpClient{peer, false, {}};
+    Task<Admission> admit = gate_->Admit(authorization ? *authorization : std::string(), std::move(client));
+    Admission admission = co_await std::move(admit);
+    if (!admission.caller) co_return std::move(admission.refusal);
+    caller = *std::move(admission.caller);
+  }
   CimHeaders headers(request);
   CimXmlRequest message;
   if (const auto refusal = Decode(request, headers, message)) co_return RefusalReply(*refusal);
@@ -204,8 +213,6 @@ Task<HttpReply> CimXmlEndpoint::Handle(HttpRequest request, std::string peer, Ht
   if (ReadsErrorInstances(request, message)) writer.DescribeErrors(owning_entity_);
   CimStatus status = std::move(message.status);
   if (status.ok()) {
-    // Everyone is anonymous: who the caller is will be known from the Authorization header, here and nowhere else.
-    Caller caller{"", std::move(peer)};
     Task<CimStatus> perform = core_.Perform(std::move(message.request), std::move(caller), writer);
     status = co_await std::move(perform);
   }

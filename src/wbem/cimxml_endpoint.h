@@ -8,6 +8,7 @@
 #include "wbem/cimxml_request.h"
 #include "wbem/cimxml_templates.h"
 #include "wbem/core.h"
+#include "wbem/gate.h"
 #include "wbem/http_server.h"
 
 namespace lockstep::wbem {
@@ -16,8 +17,10 @@ class CimXmlEndpoint {
  public:
   // `core` outlives the endpoint. `host` is the name that paths in replies give for this server; `owning_entity` is
   // whose message ids a CIM_Error has.
-  CimXmlEndpoint(const OperationCore& core, std::string host, std::string owning_entity = "Lockstep")
-      : core_(core), host_(std::move(host)), owning_entity_(std::move(owning_entity)) {}
+  // `gate` says who callers are; without one, whoever comes may do everything.
+  CimXmlEndpoint(const OperationCore& core, std::string host, std::string owning_entity = "Lockstep",
+                 const Gate* gate = nullptr)
+      : core_(core), gate_(gate), host_(std::move(host)), owning_entity_(std::move(owning_entity)) {}
 
   // The endpoint outlives the task. Never fails: what is wrong is in the reply. `peer` is for providers' audit. A reply
   // that gets large goes through `stream` in pieces, if there is one; what is returned is its end.
@@ -25,6 +28,7 @@ class CimXmlEndpoint {
 
  private:
   const OperationCore& core_;
+  const Gate* const gate_;
   const std::string host_, owning_entity_;
   mutable CimXmlTemplates templates_;  // a memory of what has been computed
 };

@@ -12,6 +12,48 @@ Task<CimStatus> OperationCore::Perform(OperationRequest request, Caller caller, 
   CimStatus status = ReadQuery(job);
   if (status.ok()) status = CheckTarget(job);
   if (!status.ok()) co_return status;
+  const access::Role needed = NeededRole(job);
+  if (!guard_ || needed == access::Role::kMonitor) {
+    Task<CimStatus> dispatch = Dispatch(job);
+    status = co_await std::move(dispatch);
+    co_return status;
+  }
+  // What is recorded is what was asked for; performing takes the request apart.
+  const Caller who = job.caller;
+  const std::string what = Describe(job.request);
+  status = CheckRole(job, needed);
+  if (status.ok()) {
+    Task<CimStatus> dispatch = Dispatch(job);
+    status = co_await std::move(dispatch);
+  }
+  std::string result = job.outcome.empty() ? "ok" : job.outcome;
+  if (!status.ok()) result = fmt::format("{}: {}", CimCodeName(status.code), status.message);
+  guard_->Record({who, what, result});
+  co_return status;
+}
+
+access::Role OperationCore::NeededRole(const Job& job) const {
+  const OperationRequest& request = job.request;
+  const Act act = SpecOf(request.operation).act;
+  const ClassDecl* cls = act == Act::kChange || act == Act::kInvoke
+                             ? schema_.Find(request.ns, request.target.class_name)
+                             : nullptr;
+  if (!guard_ || !cls) return RoleForAct(act);
+  // Case does not count in a method's name; the guard knows it as it is declared.
+  const MethodDecl* method = act == Act::kInvoke ? cls->FindMethod(request.name) : nullptr;
+  return guard_->NeededRole(*cls, method ? std::string_view(method->name) : ActName(request));
+}
+
+CimStatus OperationCore::CheckRole(const Job& job, access::Role needed) const {
+  if (access::Allows(job.caller.role, needed)) return {};
+  return {CimCode::kAccessDenied,
+          fmt::format("{} needs the role {}; {} has the role {}", ActName(job.request), access::RoleName(needed),
+                      job.caller.user.empty() ? "an anonymous caller" : job.caller.user,
+                      access::RoleName(job.caller.role))};
+}
+
+Task<CimStatus> OperationCore::Dispatch(Job& job) const {
+  CimStatus status;
   switch (SpecOf(job.request.operation).act) {
     case Act::kReadOne: status = ReadOne(job); break;
     case Act::kReadMany: status = co_await ReadMany(job); break;

@@ -11,6 +11,7 @@
 #include "base/task.h"
 #include "wbem/enumerations.h"
 #include "wbem/errors.h"
+#include "wbem/guard.h"
 #include "wbem/operations.h"
 #include "wbem/provider.h"
 #include "wbem/reader.h"
@@ -21,8 +22,14 @@ class OperationCore {
  public:
   // All outlive the core, which gives up what is open when it is destroyed. Without `enumerations` the open, pull and
   // close operations are not supported (7).
-  explicit OperationCore(const ProviderRegistry& registry, Enumerations* enumerations = nullptr)
-      : registry_(registry), schema_(registry.schema()), reader_(registry), enumerations_(enumerations) {}
+  // Without `guard` everybody may do everything, and nothing is recorded.
+  explicit OperationCore(const ProviderRegistry& registry, Enumerations* enumerations = nullptr,
+                         Guard* guard = nullptr)
+      : registry_(registry),
+        schema_(registry.schema()),
+        reader_(registry),
+        enumerations_(enumerations),
+        guard_(guard) {}
   ~OperationCore() {
     if (enumerations_) enumerations_->Clear();
   }
@@ -41,9 +48,13 @@ class OperationCore {
     Caller caller;
     Reply& reply;
     std::optional<Query> query = std::nullopt;
+    std::string outcome = {};  // of a method: for the record
   };
 
   CimStatus CheckTarget(Job& job) const;
+  CimStatus CheckRole(const Job& job, access::Role needed) const;
+  access::Role NeededRole(const Job& job) const;
+  Task<CimStatus> Dispatch(Job& job) const;
   CimStatus CheckClasses(const Job& job) const;
   CimStatus ReadQuery(Job& job) const;
 
@@ -85,6 +96,7 @@ class OperationCore {
   const Schema& schema_;
   const Reader reader_;
   Enumerations* const enumerations_;
+  Guard* const guard_;
 };
 
 }  // namespace lockstep::wbem

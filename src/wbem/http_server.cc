@@ -21,8 +21,13 @@ constexpr size_t kLingerBytes = 16 * 1024 * 1024;
 // Kept alive by the server and by a handler that runs for it. After Close it does nothing any more.
 class HttpServer::Connection final : public std::enable_shared_from_this<Connection>, public HttpStream {
  public:
-  Connection(HttpServer& server, uint64_t id, std::unique_ptr<io::Stream> stream)
-      : server_(server), id_(id), stream_(std::move(stream)), peer_(stream_->peer()), engine_(server.options_.limits) {}
+  Connection(HttpServer& server, uint64_t id, std::unique_ptr<io::Stream> stream, const io::TlsStream* tls)
+      : server_(server),
+        id_(id),
+        stream_(std::move(stream)),
+        tls_(tls),
+        peer_(stream_->peer()),
+        engine_(server.options_.limits) {}
 
   void Start() { Advance(); }
   void RefuseAndClose(int status) {
@@ -34,6 +39,7 @@ class HttpServer::Connection final : public std::enable_shared_from_this<Connect
   void Close() {
     if (!stream_) return;
     SetTimer(Waiting::kNothing);
+    tls_ = nullptr;
     stream_.reset();
     server_.buffered_ -= counted_;
     counted_ = 0;
@@ -54,8 +60,12 @@ class HttpServer::Connection final : public std::enable_shared_from_this<Connect
     co_return true;
   }
 
+  HttpClient client() const override {
+    return {peer_, encrypted_, tls_ ? tls_->peer_name() : std::string()};
+  }
+
  private:
-  enum class Waiting : uint8_t { kNothing, kRequest, kRestOfRequest, kWrite, kPeerToClose };
+  enum class Waiting : uint8_t { kNothing, kHandshake, kRequest, kRestOfRequest, kWrite, kPeerToClose };
 
   // Does whatever can be done now. Callbacks of the stream never run inside its calls, so this does not recurse through
   // them; only a handler that ends at once comes back through Answered.
@@ -83,6 +93,7 @@ class HttpServer::Connection final : public std::enable_shared_from_this<Connect
   Waiting NowWaitingFor() const {
     if (writing_) return Waiting::kWrite;
     if (handling_) return Waiting::kNothing;
+    if (tls_ && !tls_->established()) return Waiting::kHandshake;
     return engine_.InRequest() ? Waiting::kRestOfRequest : Waiting::kRequest;
   }
 
@@ -198,7 +209,8 @@ class HttpServer::Connection final : public std::enable_shared_from_this<Connect
     waiting_ = waiting;
     if (waiting == Waiting::kNothing) return;
     const HttpServerOptions& o = server_.options_;
-    const io::Duration time = waiting == Waiting::kRequest         ? o.idle_max
+    const io::Duration time = waiting == Waiting::kHandshake       ? o.handshake_max
+                              : waiting == Waiting::kRequest       ? o.idle_max
                               : waiting == Waiting::kRestOfRequest ? o.request_max
                               : waiting == Waiting::kWrite         ? o.write_max
                                                                    : kLinger;
@@ -216,6 +228,8 @@ class HttpServer::Connection final : public std::enable_shared_from_this<Connect
   HttpServer& server_;
   const uint64_t id_;
   std::unique_ptr<io::Stream> stream_;  // null: closed
+  const io::TlsStream* tls_;            // stream_, when it is encrypted
+  const bool encrypted_ = tls_ != nullptr;
   const std::string peer_;
   HttpConnection engine_;
   std::array<std::byte, kReadSize> input_;
@@ -237,24 +251,32 @@ HttpServer::HttpServer(io::Loop& loop, io::Network& network, Log& log, HttpServe
 
 HttpServer::~HttpServer() { LS_ASSERT(listeners_.empty() && connections_.empty() && handlers_ == 0); }
 
-Result<io::Endpoint> HttpServer::Listen(const io::Endpoint& at) {
-  if (options_.loopback_only && !at.IsLoopback())
+Result<io::Endpoint> HttpServer::Listen(const io::Endpoint& at, const io::TlsContext* tls) {
+  if (!tls && options_.loopback_only && !at.IsLoopback())
     return InvalidArgument(fmt::format("the CIM server listens on {} only when the configuration allows addresses "
-                                       "other than loopback, because there is no authentication",
+                                       "other than loopback, because HTTP has neither encryption nor passwords",
                                        at.ToString()));
-  auto listener = network_.Listen(at, [this](std::unique_ptr<io::Stream> stream) { Accept(std::move(stream)); });
+  auto listener = network_.Listen(at, [this, tls](std::unique_ptr<io::Stream> stream) {
+    Accept(std::move(stream), tls);
+  });
   if (!listener.ok()) return listener.status().WithContext("CIM server");
   const io::Endpoint taken = (*listener)->endpoint();
   listeners_.push_back(*std::move(listener));
-  log_.Info("wbem: CIM-XML on {}", taken.ToString());
+  log_.Info("wbem: CIM-XML over {} on {}", tls ? "HTTPS" : "HTTP", taken.ToString());
   return taken;
 }
 
-void HttpServer::Accept(std::unique_ptr<io::Stream> stream) {
-  const uint64_t id = next_id_++;
-  const auto connection = std::make_shared<Connection>(*this, id, std::move(stream));
+void HttpServer::Accept(std::unique_ptr<io::Stream> stream, const io::TlsContext* tls) {
   // A few more than allowed are kept just long enough to be told; beyond that they are dropped.
   if (connections_.size() >= options_.connections_max + 16ull) return;
+  const uint64_t id = next_id_++;
+  const io::TlsStream* encrypted = nullptr;
+  if (tls) {
+    std::unique_ptr<io::TlsStream> wrapped = tls->Wrap(loop_, std::move(stream));
+    encrypted = wrapped.get();
+    stream = std::move(wrapped);
+  }
+  const auto connection = std::make_shared<Connection>(*this, id, std::move(stream), encrypted);
   const bool refuse = connections_.size() >= options_.connections_max;
   connections_.emplace(id, connection);
   if (refuse) connection->RefuseAndClose(503);

@@ -14,6 +14,7 @@
 #include "base/task.h"
 #include "io/loop.h"
 #include "io/net.h"
+#include "io/tls/tls.h"
 #include "wbem/http_connection.h"
 
 namespace lockstep::wbem {
@@ -25,7 +26,15 @@ struct HttpServerOptions {
   io::Duration idle_max = std::chrono::seconds(120);    // between requests
   io::Duration request_max = std::chrono::seconds(30);  // from a request's first byte to its last
   io::Duration write_max = std::chrono::seconds(30);    // for the client to take the next 256 KiB of a reply
-  bool loopback_only = true;  // Listen refuses other addresses
+  io::Duration handshake_max = std::chrono::seconds(20);  // TLS: from the connection to the first byte of a request
+  bool loopback_only = true;  // Listen without TLS refuses other addresses
+};
+
+// What is known of a client before it has said anything.
+struct HttpClient {
+  std::string peer;               // as io::Stream has it
+  bool encrypted = false;
+  std::string certificate_name;   // the common name of its verified certificate; empty: it has shown none
 };
 
 // The way to a client for a reply too large to be held.
@@ -36,6 +45,7 @@ class HttpStream {
   // it; `head.body` is then empty and has its memory back. False: nobody reads it any more. Not after the handler has
   // returned, which gives the last piece and the trailers as its reply.
   virtual Task<bool> Send(HttpReply& head) = 0;
+  virtual HttpClient client() const { return {}; }
 };
 
 // All on `loop`, which is the network's.
@@ -51,9 +61,9 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // May be called for several addresses. invalid-argument for one that is not loopback when the options want that.
-  // Returns the address that was really taken.
-  Result<io::Endpoint> Listen(const io::Endpoint& at);
+  // May be called for several addresses, with TLS when `tls`, which outlives the server, is given. invalid-argument for
+  // one without TLS that is not loopback when the options want that. Returns the address that was really taken.
+  Result<io::Endpoint> Listen(const io::Endpoint& at, const io::TlsContext* tls = nullptr);
   // Stops listening, drops every connection and ends when the last request that was being handled has been.
   Task<void> Stop();
 
@@ -61,7 +71,7 @@ class HttpServer {
 
  private:
   class Connection;
-  void Accept(std::unique_ptr<io::Stream> stream);
+  void Accept(std::unique_ptr<io::Stream> stream, const io::TlsContext* tls);
   void Forget(uint64_t id);
   void HandlerEnded();
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "access/role.h"
 #include "wbem/errors.h"
 #include "wbem/instance_view.h"
 #include "wbem/operations.h"
@@ -19,8 +20,9 @@ namespace lockstep::wbem {
 
 // Who is asking; copied into every RequestContext.
 struct Caller {
-  std::string user;
+  std::string user;  // empty: anonymous
   std::string peer;
+  access::Role role = access::Role::kAdministrator;
 };
 
 // What is asked for, as long as it is read. The request has been checked: its target is typed.
