@@ -23,18 +23,24 @@ ROWS = (
     ("100 clients, each EnumerateInstances of 10,000 once", ("--work=enumerate", "--clients=100", "--operations=1"),
      "memory grows by less than 64 MiB"),
 )
+# The same server with TLS, each request with a user's name and password.
+HTTPS_ROWS = (
+    ("HTTPS GetInstance, 1 client", ("--work=get",), "at least 12,000/s"),
+    ("HTTPS GetInstance, 4 clients", ("--work=get", "--clients=4"), ""),
+)
 
 
-def measure(build, rounds, seconds, progress):
-    """For each row the outcomes of all rounds."""
+def measure_server(build, https, wanted, rounds, seconds, progress):
     programs = pathlib.Path(build) / "bench"
-    server = subprocess.Popen([programs / "bench_cim_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    https = f"--https={'yes' if https else 'no'}"
+    server = subprocess.Popen([programs / "bench_cim_server", https], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True)
     try:
         port = re.search(r":(\d+)$", server.stdout.readline())[1]
         results = {}
         for number in range(rounds):
-            for name, options, _ in ROWS:
-                done = subprocess.run([programs / "bench_cim_load", f"--port={port}", f"--pid={server.pid}",
+            for name, options, _ in wanted:
+                done = subprocess.run([programs / "bench_cim_load", f"--port={port}", f"--pid={server.pid}", https,
                                        f"--seconds={seconds}", *options], capture_output=True, text=True, check=True)
                 results.setdefault(name, []).append(json.loads(done.stdout))
                 progress(f"round {number + 1}/{rounds}: {name}: {results[name][-1]['p50_us']:,.0f} us")
@@ -44,12 +50,18 @@ def measure(build, rounds, seconds, progress):
         server.wait(timeout=60)
 
 
+def measure(build, rounds, seconds, progress):
+    """For each row the outcomes of all rounds."""
+    return {**measure_server(build, False, ROWS, rounds, seconds, progress),
+            **measure_server(build, True, HTTPS_ROWS, rounds, seconds, progress)}
+
+
 def rows(results):
     """Lines of the table: the median of the rounds, and their least and greatest."""
     def spread(values, form):
         return f"{form(statistics.median(values))} ({form(min(values))}..{form(max(values))})"
 
-    for name, _, target in ROWS:
+    for name, _, target in ROWS + HTTPS_ROWS:
         of = results[name]
         took = [r["p50_us"] for r in of]
         unit, form = ("ms", lambda v: f"{v / 1000:,.1f}") if min(took) > 2000 else ("us", lambda v: f"{v:,.0f}")

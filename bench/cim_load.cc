@@ -1,15 +1,17 @@
 // A load generator for CIM-XML: prepared requests over raw sockets, so that the client is not what is measured.
 //
 //   bench_cim_load --port=PORT [--pid=PID] [--work=get|enumerate|names|pull|associators] [--clients=1] [--seconds=2]
-//                  [--operations=0] [--batch=1000]
+//                  [--operations=0] [--batch=1000] [--https=no]
 //
 // Talks to bench_cim_server on 127.0.0.1. Each client is one thread with one connection that is kept. With --operations
 // each client performs so many and ends, whatever --seconds says. `pull` opens an enumeration of all volumes and pulls
-// --batch at a time until it ends; that is one operation. With --pid the processor time and the memory of that process
-// are measured too. Prints one line of JSON.
+// --batch at a time until it ends; that is one operation. With --https=yes, to a server with the same, everything goes
+// over TLS and each request brings the name and the password of the server's user. With --pid the processor time and
+// the memory of that process are measured too. Prints one line of JSON.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,6 +46,9 @@ std::string Parameter(std::string_view name, std::string_view content) {
   return fmt::format("<IPARAMVALUE NAME=\"{}\">{}</IPARAMVALUE>", name, content);
 }
 
+// A line of each request's head, which ends its line; empty where nobody asks who we are.
+std::string_view g_authorization;  // set before there are threads
+
 // A whole request, headers and body.
 std::string Message(std::string_view operation, std::string_view parameters) {
   const std::string body = fmt::format(
@@ -51,8 +57,8 @@ std::string Message(std::string_view operation, std::string_view parameters) {
       "<NAMESPACE NAME=\"bench\"/></LOCALNAMESPACEPATH>{}</IMETHODCALL></SIMPLEREQ></MESSAGE></CIM>",
       operation, parameters);
   return fmt::format("POST /cimom HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/xml; charset=\"utf-8\"\r\n"
-                     "CIMOperation: MethodCall\r\nCIMMethod: {}\r\nCIMObject: root/bench\r\nContent-Length: {}\r\n\r\n"
-                     "{}", operation, body.size(), body);
+                     "{}CIMOperation: MethodCall\r\nCIMMethod: {}\r\nCIMObject: root/bench\r\n"
+                     "Content-Length: {}\r\n\r\n{}", g_authorization, operation, body.size(), body);
 }
 
 std::string Key(std::string_view name, std::string_view value) {
@@ -75,9 +81,10 @@ std::string_view Between(std::string_view text, std::string_view from, std::stri
   return end == text.npos ? std::string_view() : text.substr(begin + from.size(), end - begin - from.size());
 }
 
-class Client {
+// A connection, encrypted when there is a context.
+class Connection {
  public:
-  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  Connection(uint16_t port, SSL_CTX* context) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_port = htons(port);
@@ -85,15 +92,37 @@ class Client {
     const int on = 1;
     if (::connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) Fail("cannot connect");
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (context == nullptr) return;
+    ssl_ = SSL_new(context);
+    if (ssl_ == nullptr || SSL_set_fd(ssl_, fd_) != 1 || SSL_connect(ssl_) != 1) Fail("the TLS handshake failed");
   }
-  ~Client() { ::close(fd_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
+  ~Connection() {
+    SSL_free(ssl_);
+    ::close(fd_);
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  ssize_t Send(const char* from, size_t size) {
+    return ssl_ ? SSL_write(ssl_, from, static_cast<int>(size)) : ::send(fd_, from, size, MSG_NOSIGNAL);
+  }
+  ssize_t Receive(char* to, size_t size) {
+    return ssl_ ? SSL_read(ssl_, to, static_cast<int>(size)) : ::recv(fd_, to, size, 0);
+  }
+
+ private:
+  const int fd_;
+  SSL* ssl_ = nullptr;
+};
+
+class Client {
+ public:
+  Client(uint16_t port, SSL_CTX* context) : connection_(port, context) {}
 
   // Sends a request and reads the reply. Of the body only its first and its last bytes are kept.
   void Exchange(const std::string& request) {
     for (size_t sent = 0; sent < request.size();) {
-      const ssize_t n = ::send(fd_, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+      const ssize_t n = connection_.Send(request.data() + sent, request.size() - sent);
       if (n <= 0) Fail("the server closed the connection while a request was sent");
       sent += static_cast<size_t>(n);
     }
@@ -116,7 +145,7 @@ class Client {
 
   void Receive() {
     if (used_ == size_) used_ = size_ = 0;
-    const ssize_t n = ::recv(fd_, buffer_.data() + size_, buffer_.size() - size_, 0);
+    const ssize_t n = connection_.Receive(buffer_.data() + size_, buffer_.size() - size_);
     if (n <= 0) Fail("the server closed the connection before the end of a reply");
     size_ += static_cast<size_t>(n);
   }
@@ -163,7 +192,7 @@ class Client {
     }
   }
 
-  const int fd_;
+  Connection connection_;
   std::vector<char> buffer_ = std::vector<char>(256 * 1024);
   size_t used_ = 0, size_ = 0;
   std::string head_, start_, end_;
@@ -248,6 +277,10 @@ Status Run(const Arguments& arguments) {
   LS_ASSIGN_OR_RETURN(const uint64_t seconds, arguments.Number("seconds"));
   LS_ASSIGN_OR_RETURN(const uint64_t operations, arguments.Number("operations"));
   LS_ASSIGN_OR_RETURN(const uint64_t batch, arguments.Number("batch"));
+  const bool https = arguments.Text("https") == "yes";
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(https ? SSL_CTX_new(TLS_client_method()) : nullptr,
+                                                                  &SSL_CTX_free);
+  if (https) g_authorization = "Authorization: Basic YmVuY2g6YmVuY2ggcGFzc3dvcmQ=\r\n";
   const Work work = Prepare(arguments.Text("work"), batch);
   const uint64_t before = ResidentKiB(pid), cpu_before = ProcessorTime(pid);
   std::vector<Outcome> outcomes(clients);
@@ -256,7 +289,7 @@ Status Run(const Arguments& arguments) {
   const auto start = Clock::now(), deadline = start + std::chrono::seconds(seconds);
   for (Outcome& outcome : outcomes)
     threads.emplace_back([&] {
-      Client client(static_cast<uint16_t>(port));
+      Client client(static_cast<uint16_t>(port), context.get());
       auto last = Clock::now();
       for (size_t turn = 0; operations ? turn < operations : last < deadline; ++turn) {
         outcome.bytes += Perform(client, work, turn);
@@ -300,7 +333,8 @@ int main(int argc, char** argv) {
                                                   {"clients", "1"},
                                                   {"seconds", "2"},
                                                   {"operations", "0"},
-                                                  {"batch", "1000"}});
+                                                  {"batch", "1000"},
+                                                  {"https", "no"}});
   const Status status = arguments.ok() ? bench::Run(*arguments) : arguments.status();
   if (status.ok()) return 0;
   fmt::print(stderr, "bench_cim_load: {}\n", status.message());

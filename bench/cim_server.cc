@@ -1,18 +1,23 @@
 // A CIM server with a synthetic provider, for bench_cim_load: what src/wbem costs, without any storage.
 //
-//   bench_cim_server [--listen=tcp:127.0.0.1:0] [--volumes=10000]
+//   bench_cim_server [--listen=tcp:127.0.0.1:0] [--volumes=10000] [--https=no]
 //
 // Class Bench_Volume in root/bench has as many instances as --volumes says; Bench_Group "g" holds the first 100 of them
-// through Bench_Member. Prints "ready ENDPOINT" when it listens; stops when its standard input ends.
+// through Bench_Member. With --https=yes it listens with TLS and serves only the user "bench" with "bench password", as
+// a node would. Prints "ready ENDPOINT" when it listens; stops when its standard input ends.
 #include <cstdio>
+#include <filesystem>
 #include <future>
 
 #include <fmt/format.h>
 
+#include "access/authenticator.h"
 #include "bench/arguments.h"
 #include "io/posix/env.h"
+#include "io/tls/tls.h"
 #include "wbem/cimxml_endpoint.h"
 #include "wbem/core.h"
+#include "wbem/gate.h"
 #include "wbem/http_server.h"
 #include "wbem/provider.h"
 #include "wbem/schema.h"
@@ -123,6 +128,40 @@ Status Fill(wbem::Schema& schema, wbem::ProviderRegistry& registry, uint64_t vol
   return registry.Add(kNamespace, "Bench_Member", wbem::MakePairAssociation("Collection", "Member", Members));
 }
 
+// What a node has for HTTPS: a certificate, one user, the gate. The user's file is gone with it.
+class Https {
+ public:
+  explicit Https(io::Env& env)
+      : folder_(std::filesystem::temp_directory_path() / fmt::format("bench-cim-{:016x}", env.random().Next64())),
+        users_({env.files(), env.executor(), env.control_loop(), env.random()}, (folder_ / "users").string()),
+        authenticator_({env.executor(), env.control_loop(), env.clock(), env.random(), env.log()}, users_),
+        gate_(authenticator_, std::nullopt, "bench") {
+    std::filesystem::create_directory(folder_);
+  }
+  ~Https() { std::filesystem::remove_all(folder_); }
+
+  // After the loops have started.
+  Status Prepare(io::Env& env) {
+    LS_ASSIGN_OR_RETURN(io::KeyPair identity, io::MakeSelfSigned({"localhost", "127.0.0.1"}, env.clock().Wall()));
+    LS_ASSIGN_OR_RETURN(tls_, io::TlsContext::ForServer({std::move(identity), ""}));
+    std::promise<Status> added;
+    env.control_loop().Post([&] {
+      Spawn(users_.Add("bench", access::Role::kMonitor, "bench password"),
+            [&added](Status status) { added.set_value(std::move(status)); });
+    });
+    return added.get_future().get();
+  }
+  const wbem::Gate* gate() const { return &gate_; }
+  const io::TlsContext* tls() const { return tls_.get(); }
+
+ private:
+  const std::filesystem::path folder_;
+  access::Users users_;
+  access::Authenticator authenticator_;
+  const wbem::Gate gate_;
+  std::unique_ptr<io::TlsContext> tls_;
+};
+
 Task<void> StopAndTell(wbem::HttpServer& server, std::promise<void>& stopped) {
   co_await server.Stop();
   stopped.set_value();
@@ -137,17 +176,19 @@ Status Serve(const Arguments& arguments) {
   wbem::Enumerations enumerations(env->control_loop(), env->random());
   LS_RETURN_IF_ERROR(Fill(schema, registry, volumes));
   const wbem::OperationCore core(registry, &enumerations);
-  const wbem::CimXmlEndpoint endpoint(core, "bench-1");
+  const std::unique_ptr<Https> https = arguments.Text("https") == "yes" ? std::make_unique<Https>(*env) : nullptr;
+  const wbem::CimXmlEndpoint endpoint(core, "bench-1", "Lockstep", https ? https->gate() : nullptr);
   io::Loop& loop = env->control_loop();
   wbem::HttpServer server(loop, env->control_network(), env->log(), {},
                           [&endpoint](wbem::HttpRequest request, std::string peer, wbem::HttpStream& stream) {
                             return endpoint.Handle(std::move(request), std::move(peer), &stream);
                           });
   env->Start();
+  const Status prepared = https ? https->Prepare(*env) : Status();
   std::promise<Result<io::Endpoint>> listening;
-  loop.Post([&] { listening.set_value(server.Listen(at)); });
+  loop.Post([&] { listening.set_value(server.Listen(at, https ? https->tls() : nullptr)); });
   const Result<io::Endpoint> taken = listening.get_future().get();
-  if (taken.ok()) {
+  if (prepared.ok() && taken.ok()) {
     fmt::print("ready {}\n", taken->ToString());
     std::fflush(stdout);
     while (std::getchar() != EOF) {
@@ -157,7 +198,7 @@ Status Serve(const Arguments& arguments) {
   loop.Post([&] { Spawn(StopAndTell(server, stopped)); });
   stopped.get_future().wait();
   env->Stop();
-  return taken.status();
+  return prepared.ok() ? taken.status() : prepared;
 }
 
 }  // namespace
@@ -167,7 +208,8 @@ int main(int argc, char** argv) {
   using namespace lockstep;
   const auto arguments =
       bench::Arguments::Parse({argv + 1, static_cast<size_t>(argc - 1)}, {{"listen", "tcp:127.0.0.1:0"},
-                                                                          {"volumes", "10000"}});
+                                                                          {"volumes", "10000"},
+                                                                          {"https", "no"}});
   const Status status = arguments.ok() ? bench::Serve(*arguments) : arguments.status();
   if (status.ok()) return 0;
   fmt::print(stderr, "bench_cim_server: {}\n", status.message());
