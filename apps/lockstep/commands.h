@@ -18,6 +18,7 @@ void AddGroupCommands(CLI::App& app, Cli& cli);
 void AddReplicaCommands(CLI::App& app, Cli& cli);
 void AddPointCommands(CLI::App& app, Cli& cli);
 void AddJobCommands(CLI::App& app, Cli& cli);
+void AddUserCommands(CLI::App& app, Cli& cli);
 void AddNodeCommands(CLI::App& app, Cli& cli);
 // Needs the finished tree of the other commands when it runs.
 void AddCompletionCommand(CLI::App& app);

@@ -42,6 +42,7 @@ int Main(int argc, char** argv) {
   AddReplicaCommands(app, cli);
   AddPointCommands(app, cli);
   AddJobCommands(app, cli);
+  AddUserCommands(app, cli);
   AddCompletionCommand(app);
   try {
     app.parse(argc, argv);

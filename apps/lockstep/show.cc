@@ -169,6 +169,10 @@ std::string ShowDevices(const Json& pool) {
                device.value("draining", false) ? "being emptied" : "in use"});
   return Shown(table, "devices");
 }
+std::string PasswordOf(const Json& user) {
+  return user["pam"] == true ? "PAM" : user["password"] == true ? "yes" : "none";
+}
+
 }  // namespace
 
 std::string ShowPool(const Json& pool) {
@@ -406,6 +410,19 @@ std::string ShowJob(const Json& job) {
                     {"submitted", Time(job, "submitted")},
                     {"started", Time(job, "started")},
                     {"last change", Time(job, "state_changed")}});
+}
+
+std::string ShowUsers(const Json& list) {
+  Table table({"NAME", "ROLE", "PASSWORD"});
+  for (const Json& user : list)
+    table.Add({Text(user, "name"), Text(user, "role"), PasswordOf(user)});
+  return Shown(table, "users");
+}
+
+std::string ShowUser(const Json& user) {
+  return KeyValues({{"name", Text(user, "name")},
+                    {"role", Text(user, "role")},
+                    {"password", PasswordOf(user)}});
 }
 
 std::string ShowStatus(const Json& status) {

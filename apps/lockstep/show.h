@@ -33,6 +33,8 @@ std::string ShowAspects(const Json& list);
 std::string ShowAspect(const Json& aspect);
 std::string ShowJobs(const Json& list);
 std::string ShowJob(const Json& job);
+std::string ShowUsers(const Json& list);
+std::string ShowUser(const Json& user);
 std::string ShowStatus(const Json& status);
 std::string ShowCapabilities(const Json& list);
 // Nothing: success of what leaves nothing to show.

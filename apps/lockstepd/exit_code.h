@@ -23,6 +23,7 @@ inline ExitCode ExitCodeOf(node::StartFailure failure) {
     case node::StartFailure::kDataDirectory: return ExitCode::kDataDirectory;
     case node::StartFailure::kCatalog: return ExitCode::kCatalog;
     case node::StartFailure::kSchema: return ExitCode::kSchema;
+    case node::StartFailure::kSecurity: return ExitCode::kConfiguration;
     case node::StartFailure::kListen: return ExitCode::kListen;
   }
   return ExitCode::kSystem;

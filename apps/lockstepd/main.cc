@@ -14,6 +14,7 @@
 
 #include "apps/lockstepd/exit_code.h"
 #include "apps/lockstepd/notify.h"
+#include "apps/lockstepd/pam.h"
 #include "apps/lockstepd/settings.h"
 #include "apps/lockstepd/signals.h"
 #include "apps/node/node.h"
@@ -26,7 +27,8 @@ namespace {
 // The node's life on the control loop, from start to stop.
 class Daemon {
  public:
-  Daemon(io::PosixEnv& env, node::Config config) : env_(env), config_(std::move(config)) {}
+  Daemon(io::PosixEnv& env, node::Config config, access::PasswordCheck pam)
+      : env_(env), config_(std::move(config)), pam_(std::move(pam)) {}
 
   // On this thread; answers when the node is gone.
   ExitCode Run() {
@@ -38,7 +40,7 @@ class Daemon {
 
  private:
   Task<void> Live() {
-    node_ = std::make_unique<node::Node>(env_, config_, kVersion);
+    node_ = std::make_unique<node::Node>(env_, config_, kVersion, pam_);
     const node::StartResult started = co_await node_->Start();
     if (started.status.ok()) {
       AnnounceReady();
@@ -58,6 +60,7 @@ class Daemon {
   void AnnounceReady() {
     for (const io::Endpoint& endpoint : node_->nbd_endpoints()) fmt::print("nbd {}\n", endpoint.ToString());
     for (const io::Endpoint& endpoint : node_->cim_endpoints()) fmt::print("cim {}\n", endpoint.ToString());
+    for (const io::Endpoint& endpoint : node_->cim_https_endpoints()) fmt::print("cim-https {}\n", endpoint.ToString());
     if (!config_.admin_socket.empty()) {
       // The mask has kept everybody else out; the owner has no use for the right to execute.
       (void)::chmod(config_.admin_socket.c_str(), 0600);
@@ -87,6 +90,7 @@ class Daemon {
 
   io::PosixEnv& env_;
   const node::Config config_;
+  const access::PasswordCheck pam_;
   std::unique_ptr<node::Node> node_;
   std::function<void()> stop_;  // set while the node serves
   bool stop_asked_ = false;
@@ -97,7 +101,8 @@ class Daemon {
 constexpr char kFooter[] =
     "Examples:\n"
     "  lockstepd --config /etc/lockstep/lockstep.conf\n"
-    "  lockstepd --data-directory ./data --admin-socket ./admin.sock --nbd unix:./nbd.sock --cim tcp:127.0.0.1:0\n"
+    "  lockstepd --data-directory ./data --admin-socket ./admin.sock --nbd unix:./nbd.sock --cim off \\\n"
+    "    --cim-https tcp:127.0.0.1:0\n"
     "\n"
     "SIGTERM or SIGINT: stops cleanly; a second one: ends at once.\n"
     "When it serves, it prints where it listens and then \"ready\", and tells the service manager (sd_notify).\n"
@@ -105,7 +110,7 @@ constexpr char kFooter[] =
     "Exit codes:\n"
     "  0  stopped by a signal, cleanly\n"
     "  2  the command line is wrong\n"
-    "  3  the configuration cannot be read or is wrong\n"
+    "  3  the configuration cannot be read or is wrong, or a file that it names for users or certificates\n"
     "  4  the data directory cannot be used, or another lockstepd uses it\n"
     "  5  the catalog cannot be opened, is damaged or of a newer version\n"
     "  6  the schema (MOF files) is missing or wrong\n"
@@ -123,6 +128,9 @@ void AddOptions(CLI::App& app, CommandLine& line) {
   app.add_option("--admin-socket", line.admin_socket, "Socket for the lockstep command");
   app.add_option("--nbd", line.nbd, "Where to serve NBD, instead of the file's list; \"off\": nowhere");
   app.add_option("--cim", line.cim, "Where to serve SMI-S, instead of the file's list; \"off\": nowhere");
+  app.add_option("--cim-https", line.cim_https,
+                 "Where to serve it over HTTPS, instead of the file's list; \"off\", or --cim alone: nowhere");
+  app.add_option("--cim-anonymous", line.cim_anonymous, "Role of local clients that do not say who they are");
   app.add_option("--log-level", line.log_level, "debug, info, warn or error");
 }
 
@@ -140,6 +148,11 @@ ExitCode Main(int argc, char** argv) {
     fmt::print(stderr, "lockstepd: {}\n", config.status().message());
     return ExitCode::kConfiguration;
   }
+  auto pam = MakePamCheck(config->cim_security.pam_service);
+  if (!pam.ok()) {
+    fmt::print(stderr, "lockstepd: {}\n", pam.status().message());
+    return ExitCode::kConfiguration;
+  }
   if (line.check_config) return ExitCode::kStopped;
 
   // Sockets and data are for the owner only: whoever may open the admin socket may do everything.
@@ -152,7 +165,7 @@ ExitCode Main(int argc, char** argv) {
     fmt::print(stderr, "lockstepd: {}\n", env.status().message());
     return ExitCode::kSystem;
   }
-  const ExitCode code = Daemon(**env, *std::move(config)).Run();
+  const ExitCode code = Daemon(**env, *std::move(config), *std::move(pam)).Run();
   (*env)->Stop();
   return code;
 }

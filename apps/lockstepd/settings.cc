@@ -46,7 +46,7 @@ Result<node::Config> ReadFile(const CommandLine& line) {
   return node::ParseConfig(text, path);
 }
 
-Status PutEndpoints(const std::vector<std::string>& texts, std::string_view name, node::Config::Face& face) {
+Status PutEndpoints(const std::vector<std::string>& texts, std::vector<io::Endpoint>& to) {
   if (texts.empty()) return Status::Ok();
   std::vector<io::Endpoint> endpoints;
   for (const std::string& text : texts) {
@@ -54,8 +54,20 @@ Status PutEndpoints(const std::vector<std::string>& texts, std::string_view name
     LS_ASSIGN_OR_RETURN(io::Endpoint endpoint, io::Endpoint::Parse(text));
     endpoints.push_back(std::move(endpoint));
   }
-  face.listen = std::move(endpoints);
-  return node::CheckFace(name, face);
+  to = std::move(endpoints);
+  return Status::Ok();
+}
+
+Status PutCim(const CommandLine& line, node::Config& config) {
+  LS_RETURN_IF_ERROR(PutEndpoints(line.cim, config.cim.listen));
+  // Who says where the face is to be means the whole of it.
+  if (!line.cim.empty() && line.cim_https.empty()) config.cim_security.https.clear();
+  LS_RETURN_IF_ERROR(PutEndpoints(line.cim_https, config.cim_security.https));
+  if (line.cim_anonymous && line.cim_anonymous->empty()) config.cim_security.anonymous.reset();
+  if (line.cim_anonymous && !line.cim_anonymous->empty()) {
+    LS_ASSIGN_OR_RETURN(config.cim_security.anonymous, access::ParseRole(*line.cim_anonymous));
+  }
+  return node::CheckFace("cim", config.cim);
 }
 
 }  // namespace
@@ -68,8 +80,9 @@ Result<node::Config> LoadSettings(const CommandLine& line) {
   if (line.log_level) {
     LS_ASSIGN_OR_RETURN(config.log_level, node::ParseLogLevel(*line.log_level));
   }
-  LS_RETURN_IF_ERROR(PutEndpoints(line.nbd, "nbd", config.nbd));
-  LS_RETURN_IF_ERROR(PutEndpoints(line.cim, "cim", config.cim));
+  LS_RETURN_IF_ERROR(PutEndpoints(line.nbd, config.nbd.listen));
+  LS_RETURN_IF_ERROR(node::CheckFace("nbd", config.nbd));
+  LS_RETURN_IF_ERROR(PutCim(line, config));
   // A relative path would mean something else to whoever starts the daemon next.
   config.data_directory = std::filesystem::absolute(config.data_directory).lexically_normal().string();
   if (config.schema_directory.empty()) config.schema_directory = FindSchema();

@@ -15,7 +15,8 @@ inline constexpr char kDefaultConfig[] = "/etc/lockstep/lockstep.conf";
 struct CommandLine {
   std::optional<std::string> config;  // absent: kDefaultConfig if it is there
   std::optional<std::string> data_directory, schema_directory, admin_socket, log_level;
-  std::vector<std::string> nbd, cim;  // endpoints; "off" alone switches the face off
+  std::optional<std::string> cim_anonymous;  // a role, or "" for nobody
+  std::vector<std::string> nbd, cim, cim_https;  // endpoints; "off" alone switches the face off
   bool check_config = false;
 };
 

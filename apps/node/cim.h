@@ -5,11 +5,14 @@
 #include <string>
 
 #include "apps/node/config.h"
+#include "apps/node/security.h"
 #include "control/control.h"
 #include "io/env.h"
 #include "smis/smis.h"
 #include "wbem/cimxml_endpoint.h"
 #include "wbem/core.h"
+#include "wbem/gate.h"
+#include "wbem/guard.h"
 #include "wbem/http_server.h"
 #include "wbem/provider.h"
 #include "wbem/schema.h"
@@ -24,23 +27,39 @@ struct CimIdentity {
 
 class CimFace {
  public:
-  // `env` and `control` outlive it.
-  CimFace(io::Env& env, control::Control& control, CimIdentity identity, const Config::Face& face);
+  // `env`, `control` and `security` outlive it.
+  CimFace(io::Env& env, control::Control& control, Security& security, CimIdentity identity, const Config& config);
 
   // Reads the MOF files and registers the providers. Errors name the file and the line. Before Listen.
   Status Load();
   Result<io::Endpoint> Listen(const io::Endpoint& at);
+  // REQUIRES: the security's certificate has been loaded.
+  Result<io::Endpoint> ListenTls(const io::Endpoint& at);
   // Drops the connections; done when the last request has been handled.
   Task<void> Stop();
 
  private:
+  // Roles as smis/permissions.h has them; changes go to the audit log.
+  class Rules final : public wbem::Guard {
+   public:
+    explicit Rules(access::AuditLog& audit) : audit_(audit) {}
+    access::Role NeededRole(const wbem::ClassDecl& cls, std::string_view act) const override;
+    void Record(const wbem::Deed& deed) override;
+
+   private:
+    access::AuditLog& audit_;
+  };
+
   io::Env& env_;
   control::Control& control_;
+  Security& security_;
   const CimIdentity identity_;
   wbem::Schema schema_;
   wbem::ProviderRegistry registry_;
   wbem::Enumerations enumerations_;
+  Rules rules_;
   wbem::OperationCore core_;
+  const wbem::Gate gate_;
   wbem::CimXmlEndpoint endpoint_;
   wbem::HttpServer server_;
 };

@@ -104,6 +104,29 @@ class Section {
     else Fail(*node, level.status().message());
   }
 
+  // An empty text: absent.
+  void OptionalRole(std::string_view key, std::optional<access::Role>& to) {
+    const toml::node* node = Take(key);
+    if (node == nullptr) return;
+    const auto text = node->value_exact<std::string>();
+    if (text && text->empty()) return to.reset();
+    const auto role = access::ParseRole(text ? *text : "");
+    if (role.ok()) to = *role;
+    else Fail(*node, fmt::format("{} must be \"administrator\", \"operator\", \"monitor\" or \"\" for nobody", key));
+  }
+
+  void ReadCimSecurity(CimSecurity& security) {
+    Endpoints("https", security.https);
+    Path("certificate", security.certificate);
+    Path("key", security.key);
+    Path("client_ca", security.client_ca);
+    Path("users", security.users);
+    String("pam_service", security.pam_service);
+    OptionalRole("anonymous", security.anonymous);
+    if (!status_.ok() || table_ == nullptr || security.certificate.empty() == security.key.empty()) return;
+    Fail(*table_, "certificate and key are set both or neither");
+  }
+
   // The face's settings, and its rule about loopback.
   void ReadFace(Config::Face& face) {
     Endpoints("listen", face.listen);
@@ -174,6 +197,7 @@ Config::Config() {
   nbd.listen = {LoopbackPort(10809)};
   nbd.connections_max = 1024;
   cim.listen = {LoopbackPort(5988)};
+  cim_security.https = {LoopbackPort(5989)};
   cim.connections_max = 1024;
 }
 
@@ -234,6 +258,7 @@ Result<Config> ParseConfig(std::string_view text, std::string_view file) {
 
   Section cim(file, "cim", table("cim"));
   cim.ReadFace(config.cim);
+  cim.ReadCimSecurity(config.cim_security);
   LS_RETURN_IF_ERROR(cim.Finish());
   return config;
 }

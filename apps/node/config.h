@@ -3,16 +3,28 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "access/role.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "io/net.h"
 #include "logstore/memory.h"
 
 namespace lockstep::node {
+
+// How the CIM server knows and protects its clients. Empty paths: files of their own in the data directory.
+struct CimSecurity {
+  std::vector<io::Endpoint> https;  // where it listens with TLS; any address
+  std::string certificate, key;     // PEM; both or neither
+  std::string client_ca;            // PEM; empty: clients are not asked for certificates
+  std::string users;
+  std::string pam_service;  // name or absolute path of a PAM service; empty: PAM is not asked
+  std::optional<access::Role> anonymous;  // of who says nothing and is on this machine; absent: refused
+};
 
 // Value type. A default one is what an empty file gives.
 struct Config {
@@ -33,7 +45,8 @@ struct Config {
   uint64_t scrub_every_seconds = 30 * 24 * 3600;  // 0: never
   uint64_t scrub_rate = 50 << 20;                 // bytes a second; 0: no limit
   Face nbd;
-  Face cim;
+  Face cim;  // without TLS
+  CimSecurity cim_security;
 
   Config();
 };

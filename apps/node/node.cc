@@ -7,6 +7,7 @@
 #include "apps/node/cim.h"
 #include "apps/node/exports.h"
 #include "apps/node/pools.h"
+#include "apps/node/security.h"
 #include "apps/node/whole_file.h"
 #include "catalog/catalog.h"
 
@@ -28,8 +29,12 @@ nbd::Limits NbdLimits(const Config& config) {
 
 }  // namespace
 
-Node::Node(io::Env& env, Config config, std::string version)
-    : env_(env), config_(std::move(config)), version_(std::move(version)), started_(env.clock().Wall()) {}
+Node::Node(io::Env& env, Config config, std::string version, access::PasswordCheck pam)
+    : env_(env),
+      config_(std::move(config)),
+      version_(std::move(version)),
+      pam_(std::move(pam)),
+      started_(env.clock().Wall()) {}
 
 Node::~Node() { LS_ASSERT(control_ == nullptr); }
 
@@ -76,7 +81,8 @@ Task<Status> Node::StartControl() {
 }
 
 admin::NodeFacts Node::Facts() const {
-  return {version_, config_.data_directory, Texts(nbd_endpoints_), Texts(cim_endpoints_), started_};
+  return {version_, config_.data_directory, Texts(nbd_endpoints_), Texts(cim_endpoints_),
+          Texts(cim_https_endpoints_), started_};
 }
 
 Task<Status> Node::Serve() {
@@ -90,9 +96,16 @@ Task<Status> Node::Serve() {
     if (!taken.ok()) co_return taken.status();
     cim_endpoints_.push_back(std::move(taken).value());
   }
+  for (const io::Endpoint& endpoint : config_.cim_security.https) {
+    auto taken = cim_->ListenTls(endpoint);
+    if (!taken.ok()) co_return taken.status();
+    cim_https_endpoints_.push_back(std::move(taken).value());
+  }
   if (config_.admin_socket.empty()) co_return Status::Ok();
   admin_ = std::make_unique<admin::Server>(
-      admin::ServerSurroundings{env_.control_loop(), env_.control_network(), env_.log(), *control_}, Facts());
+      admin::ServerSurroundings{env_.control_loop(), env_.control_network(), env_.log(), *control_, &security_->users(),
+                                &security_->audit()},
+      Facts());
   co_return admin_->Listen({io::Endpoint::Kind::kUnix, config_.admin_socket, 0});
 }
 
@@ -101,9 +114,13 @@ Task<StartResult> Node::Start() {
   if (!status.ok()) co_return StartResult{StartFailure::kDataDirectory, std::move(status)};
   status = co_await StartControl();
   if (!status.ok()) co_return StartResult{StartFailure::kCatalog, std::move(status)};
-  if (!config_.cim.listen.empty()) {
+  security_ = std::make_unique<Security>(env_, config_, pam_);
+  status = security_->LoadUsers();
+  if (status.ok() && !config_.cim_security.https.empty()) status = security_->LoadCertificate();
+  if (!status.ok()) co_return StartResult{StartFailure::kSecurity, std::move(status)};
+  if (!config_.cim.listen.empty() || !config_.cim_security.https.empty()) {
     CimIdentity identity{node_id_, config_.name.empty() ? node_id_ : config_.name, config_.schema_directory};
-    cim_ = std::make_unique<CimFace>(env_, *control_, std::move(identity), config_.cim);
+    cim_ = std::make_unique<CimFace>(env_, *control_, *security_, std::move(identity), config_);
     status = cim_->Load();
     if (!status.ok()) co_return StartResult{StartFailure::kSchema, std::move(status)};
   }
@@ -120,7 +137,9 @@ Task<void> Node::Stop() {
   if (cim_) co_await cim_->Stop();
   if (control_started_) co_await control_->Stop();
   if (exports_) co_await exports_->Stop();
+  if (security_) co_await security_->Stop();
   cim_.reset();
+  security_.reset();
   control_.reset();
   exports_.reset();
   pools_.reset();

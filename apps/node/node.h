@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "access/authenticator.h"
 #include "admin/server.h"
 #include "apps/node/config.h"
 #include "control/control.h"
@@ -18,11 +19,12 @@
 namespace lockstep::node {
 
 class CimFace;
+class Security;
 class ExportHub;
 class LogstorePools;
 
 // Why a node did not start, beside the Status's sentence: what lockstepd makes its exit code of.
-enum class StartFailure : uint8_t { kNone, kDataDirectory, kCatalog, kSchema, kListen };
+enum class StartFailure : uint8_t { kNone, kDataDirectory, kCatalog, kSchema, kSecurity, kListen };
 
 struct StartResult {
   StartFailure failure = StartFailure::kNone;
@@ -32,8 +34,8 @@ struct StartResult {
 class Node {
  public:
   // `env` outlives the node, which is made, used and destroyed on the control loop. `version` is what it says about
-  // itself.
-  Node(io::Env& env, Config config, std::string version);
+  // itself. `pam` knows passwords of users that are kept elsewhere; may be null.
+  Node(io::Env& env, Config config, std::string version, access::PasswordCheck pam = nullptr);
   // REQUIRES: Stop has ended, or Start was never called.
   ~Node();
   Node(const Node&) = delete;
@@ -49,6 +51,7 @@ class Node {
   // Where it really listens, with the ports that the system chose.
   const std::vector<io::Endpoint>& nbd_endpoints() const { return nbd_endpoints_; }
   const std::vector<io::Endpoint>& cim_endpoints() const { return cim_endpoints_; }
+  const std::vector<io::Endpoint>& cim_https_endpoints() const { return cim_https_endpoints_; }
 
  private:
   Status OpenDataDirectory();
@@ -61,6 +64,7 @@ class Node {
   io::Env& env_;
   const Config config_;
   const std::string version_;
+  const access::PasswordCheck pam_;
   const io::WallTime started_;
   std::unique_ptr<io::File> lock_;
   std::string node_id_;
@@ -68,10 +72,11 @@ class Node {
   std::unique_ptr<ExportHub> exports_;
   std::unique_ptr<control::Control> control_;
   bool control_started_ = false;
+  std::unique_ptr<Security> security_;
   std::unique_ptr<CimFace> cim_;
   std::unique_ptr<admin::Server> admin_;
   std::vector<io::Endpoint> nbd_endpoints_;
-  std::vector<io::Endpoint> cim_endpoints_;
+  std::vector<io::Endpoint> cim_endpoints_, cim_https_endpoints_;
 };
 
 }  // namespace lockstep::node

@@ -8,7 +8,8 @@ namespace {
 
 std::vector<std::span<const Method>> All() {
   return {NodeMethods(),          PoolMethods(),    VolumeMethods(), HistoryMethods(), GroupMethods(),
-          ReplicaCreateMethods(), ReplicaMethods(), PointMethods(),  JobMethods()};
+          ReplicaCreateMethods(), ReplicaMethods(), PointMethods(),  JobMethods(),
+          UserMethods()};
 }
 
 }  // namespace
@@ -20,6 +21,13 @@ const Method* FindMethod(std::string_view name) {
     }
   }
   return nullptr;
+}
+
+bool OnlyReads(std::string_view name) {
+  static constexpr std::string_view kReads[] = {"list", "show", "watch", "check"};
+  if (name.starts_with("node.")) return true;
+  const std::string_view act = name.substr(std::min(name.find('.') + 1, name.size()));
+  return std::find(std::begin(kReads), std::end(kReads), act) != std::end(kReads);
 }
 
 std::vector<std::string_view> MethodNames() {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "access/audit.h"
+#include "access/users.h"
 #include "admin/message.h"
 #include "base/task.h"
 #include "control/control.h"
@@ -20,7 +22,7 @@ struct NodeFacts {
   std::string version;
   std::string data_directory;
   std::vector<std::string> nbd_endpoints;  // as really taken, with ports
-  std::vector<std::string> cim_endpoints;
+  std::vector<std::string> cim_endpoints, cim_https_endpoints;
   io::WallTime started;
 };
 
@@ -40,6 +42,7 @@ class Context {
   control::Control& control;
   io::Loop& loop;  // the control loop
   const NodeFacts& facts;
+  access::Users* users = nullptr;  // null where nobody is known by name
 };
 
 // By value into the coroutine, which keeps it alive.
@@ -61,9 +64,12 @@ std::span<const Method> ReplicaCreateMethods();
 std::span<const Method> ReplicaMethods();
 std::span<const Method> PointMethods();
 std::span<const Method> JobMethods();
+std::span<const Method> UserMethods();
 
 // Null when there is none of that name.
 const Method* FindMethod(std::string_view name);
+// Whether a method of that name only reads.
+bool OnlyReads(std::string_view name);
 // All names, sorted.
 std::vector<std::string_view> MethodNames();
 

@@ -18,6 +18,7 @@ Json FactsJson(const NodeFacts& facts) {
           {"data_directory", facts.data_directory},
           {"nbd_endpoints", facts.nbd_endpoints},
           {"cim_endpoints", facts.cim_endpoints},
+          {"cim_https_endpoints", facts.cim_https_endpoints},
           {"started", TimeJson(facts.started)}};
 }
 

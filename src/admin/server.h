@@ -24,6 +24,8 @@ struct ServerSurroundings {
   io::Network& network;
   Log& log;
   control::Control& control;
+  access::Users* users = nullptr;
+  access::AuditLog* audit = nullptr;  // null: changes are not recorded
 };
 
 class Server {

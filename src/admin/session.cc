@@ -10,7 +10,9 @@ namespace lockstep::admin {
 Session::Session(Server& server, std::unique_ptr<io::Stream> stream)
     : Context(server.surroundings_.control, server.surroundings_.loop, server.facts_),
       server_(server),
-      stream_(std::move(stream)) {}
+      stream_(std::move(stream)) {
+  users = server.surroundings_.users;
+}
 
 void Session::Stop() {
   stopping_ = true;
@@ -90,11 +92,22 @@ Task<std::string> Session::Carry(std::string line) {
   request_id_ = request->id;
   const Result<Json> result = co_await method->run(*this, request->params);
   request_id_ = nullptr;
+  Record(request->method, *request->params, result.status());
   if (!result.ok()) {
     server_.surroundings_.log.Info("admin: {}: {}", request->method, result.status().ToString());
     co_return ErrorLine(*request->id, result.status());
   }
   co_return ResultLine(*request->id, *result);
+}
+
+void Session::Record(const std::string& method, const Json& params, const Status& status) {
+  access::AuditLog* const audit = server_.surroundings_.audit;
+  if (audit == nullptr || OnlyReads(method)) return;
+  Json shown = params;
+  if (shown.contains("password")) shown["password"] = "(not shown)";
+  const std::string text = shown.dump(-1, ' ', false, Json::error_handler_t::replace);
+  audit->Record({"(local)", "administrator", stream_ ? stream_->peer() : "unix", method + " " + text,
+                 status.ok() ? "ok" : status.ToString()});
 }
 
 void Session::Send(std::string bytes) {

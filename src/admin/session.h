@@ -35,6 +35,7 @@ class Session final : public Context, public std::enable_shared_from_this<Sessio
  private:
   // No request comes any more: the client has sent its last, or the server stops. Ends a watch.
   void EndInput();
+  void Record(const std::string& method, const Json& params, const Status& status);
   void Read();
   void OnRead(Result<size_t> size);
   // Carries out the requests that have arrived, one after the other.

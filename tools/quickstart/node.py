@@ -25,6 +25,7 @@ class Node:
             self._process = processes.start(
                 self._daemon, "--config", "/dev/null", "--data-directory", os.path.join(self._folder, "data"),
                 "--admin-socket", self.admin_socket, "--nbd", "unix:" + self.nbd_socket, "--cim", "tcp:127.0.0.1:0",
+                "--cim-anonymous", "administrator",
                 stdout=-1, stderr=log, text=True)
         for line in self._process.stdout:
             face, _, where = line.strip().partition(" ")

@@ -31,7 +31,8 @@ class Daemon:
         self.log = open(os.path.join(folder, "log"), "ab")
         self.process = subprocess.Popen(
             [ARGS.lockstepd, "--config", "/dev/null", "--data-directory", os.path.join(folder, "data"),
-             "--admin-socket", self.socket, "--nbd", "unix:" + self.nbd, "--cim", "tcp:127.0.0.1:0", *options],
+             "--admin-socket", self.socket, "--nbd", "unix:" + self.nbd, "--cim", "tcp:127.0.0.1:0",
+             "--cim-anonymous", "administrator", *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.said = []
         for line in self.process.stdout:

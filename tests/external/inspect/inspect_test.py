@@ -80,7 +80,8 @@ class Inspect(unittest.TestCase):
         with open(self.path("log"), "ab") as log:
             self.daemon = subprocess.Popen(
                 [ARGS.lockstepd, "--config", "/dev/null", "--data-directory", self.path("data"), "--admin-socket",
-                 self.path("admin.sock"), "--nbd", "unix:" + self.path("nbd.sock"), "--cim", "tcp:127.0.0.1:0"],
+                 self.path("admin.sock"), "--nbd", "unix:" + self.path("nbd.sock"), "--cim", "tcp:127.0.0.1:0",
+                 "--cim-anonymous", "administrator"],
                 stdout=subprocess.PIPE, stderr=log, text=True)
         for line in self.daemon.stdout:
             if line == "ready\n":

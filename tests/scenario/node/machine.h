@@ -26,6 +26,7 @@ inline Config SimConfig() {
   config.admin_socket = "/run/lockstep/admin.sock";
   config.nbd.listen = {{io::Endpoint::Kind::kUnix, "/run/lockstep/nbd.sock", 0}};
   config.cim.listen.clear();
+  config.cim_security.https.clear();
   return config;
 }
 

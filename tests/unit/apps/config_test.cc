@@ -45,6 +45,13 @@ allow_remote = true
 connections_max = 7
 [cim]
 listen = []
+https = ["tcp:0.0.0.0:5989"]
+certificate = "/c"
+key = "/k"
+client_ca = "/a"
+users = "/u"
+pam_service = "lockstep"
+anonymous = "monitor"
 )", "lockstep.conf");
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(config->name, "east");
@@ -59,6 +66,12 @@ listen = []
   EXPECT_EQ(config->nbd.listen.size(), 2u);
   EXPECT_EQ(config->nbd.connections_max, 7u);
   EXPECT_TRUE(config->cim.listen.empty());
+  const CimSecurity& security = config->cim_security;
+  ASSERT_EQ(security.https.size(), 1u);
+  EXPECT_EQ(security.https[0].ToString(), "tcp:0.0.0.0:5989");
+  EXPECT_EQ(security.certificate + security.key + security.client_ca + security.users, "/c/k/a/u");
+  EXPECT_EQ(security.pam_service, "lockstep");
+  EXPECT_EQ(security.anonymous, access::Role::kMonitor);
 }
 
 TEST(Config, WhatIsWrongIsSaidWithItsLine) {
@@ -70,7 +83,8 @@ TEST(Config, WhatIsWrongIsSaidWithItsLine) {
   EXPECT_EQ(Refusal("[nbd]\nconnections_max = 0\n"),
             "lockstep.conf:2: connections_max must be a whole number from 1 to 100000");
   EXPECT_EQ(Refusal("[cim]\nport = 1\n"),
-            "lockstep.conf:2: [cim] has no setting \"port\"; it has listen, allow_remote, connections_max");
+            "lockstep.conf:2: [cim] has no setting \"port\"; it has listen, allow_remote, connections_max, "
+            "https, certificate, key, client_ca, users, pam_service, anonymous");
   EXPECT_EQ(Refusal("\n[iscsi]\n"),
             "lockstep.conf:2: there is no section [iscsi]; there are [node], [admin], [pools], [nbd], [cim]");
   EXPECT_EQ(Refusal("[pools]\nscrub_every = \"monthly\"\n"),
@@ -81,6 +95,9 @@ TEST(Config, WhatIsWrongIsSaidWithItsLine) {
             "lockstep.conf:2: scrub_rate must be bytes a second like \"50M\", or \"0\" for no limit");
   EXPECT_EQ(Refusal("[pools]\nwarn_used = [80, 101]\n"),
             "lockstep.conf:2: warn_used must list whole numbers from 1 to 100");
+  EXPECT_EQ(Refusal("[cim]\nanonymous = \"root\"\n"),
+            "lockstep.conf:2: anonymous must be \"administrator\", \"operator\", \"monitor\" or \"\" for nobody");
+  EXPECT_EQ(Refusal("[cim]\ncertificate = \"/c\"\n"), "lockstep.conf:1: certificate and key are set both or neither");
   EXPECT_TRUE(Refusal("[node\n").starts_with("lockstep.conf:1: "));
   const std::string no_endpoint = Refusal("[nbd]\nlisten = [\"localhost\"]\n");
   EXPECT_TRUE(no_endpoint.starts_with("lockstep.conf:2: 'localhost' is not an endpoint")) << no_endpoint;
@@ -108,7 +125,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   const auto config = ParseConfig(text, "lockstep.conf.sample");
   ASSERT_TRUE(config.ok()) << config.status().message();
   const Config defaults;
-  EXPECT_EQ(settings, 15);
+  EXPECT_EQ(settings, 22);
   EXPECT_EQ(config->name, defaults.name);
   EXPECT_EQ(config->data_directory, defaults.data_directory);
   EXPECT_EQ(config->schema_directory, defaults.schema_directory);
@@ -118,6 +135,13 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   EXPECT_EQ(config->scrub_every_seconds, defaults.scrub_every_seconds);
   EXPECT_EQ(config->scrub_rate, defaults.scrub_rate);
   EXPECT_EQ(config->pool_memory, defaults.pool_memory);
+  EXPECT_EQ(config->cim_security.https[0].ToString(), defaults.cim_security.https[0].ToString());
+  EXPECT_EQ(config->cim_security.certificate, defaults.cim_security.certificate);
+  EXPECT_EQ(config->cim_security.key, defaults.cim_security.key);
+  EXPECT_EQ(config->cim_security.client_ca, defaults.cim_security.client_ca);
+  EXPECT_EQ(config->cim_security.users, defaults.cim_security.users);
+  EXPECT_EQ(config->cim_security.pam_service, defaults.cim_security.pam_service);
+  EXPECT_EQ(config->cim_security.anonymous, defaults.cim_security.anonymous);
   const std::pair<const Config::Face*, const Config::Face*> faces[] = {{&config->nbd, &defaults.nbd},
                                                                        {&config->cim, &defaults.cim}};
   for (const auto& [read, expected] : faces) {
