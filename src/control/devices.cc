@@ -253,19 +253,7 @@ Task<Status> Control::Impl::ModifyDrain(JobRecord job, Operation operation) {
       std::find_if(drains_.begin(), drains_.end(), [&](const auto& d) { return d.second.job == job.id; });
   if (found == drains_.end()) co_return InvalidState(fmt::format("job {} is ending", job.name));
   const PoolId pool = found->first;
-  if (operation == Operation::kSuspend && job.state != JobState::kRunning)
-    co_return InvalidState(fmt::format("job {} is {}, not running", job.name, catalog::Name(job.state)));
-  Draft draft = NewDraft();
-  job.state_changed = draft.now();
-  job.state = operation == Operation::kAbort    ? JobState::kTerminated
-              : operation == Operation::kResume ? JobState::kRunning
-                                                : JobState::kSuspended;
-  if (operation == Operation::kAbort) {
-    job.error_code = Code::kCancelled;
-    job.error = "the job was cancelled";
-  }
-  draft.Put(std::move(job));
-  LS_CO_RETURN_IF_ERROR(co_await Carry(draft));
+  LS_CO_RETURN_IF_ERROR(co_await StoreModifiedJob(std::move(job), operation));
   Draining& draining = drains_.at(pool);
   if (!draining.running && operation != Operation::kSuspend) StartDrain(pool);
   if (operation == Operation::kAbort) draining.answer->store(DrainAnswer::kGiveUp);

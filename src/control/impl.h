@@ -228,6 +228,8 @@ class Control::Impl {
   catalog::Mutation EverythingOf(PoolId pool) const;
   Task<Status> TakeInNote(catalog::PoolRecord record, std::shared_ptr<block::Pool> pool, catalog::Mutation brought);
   Task<Status> Relocate(catalog::PoolRecord record, std::shared_ptr<block::Pool> pool);
+  // The pool is one of ours from here on, in whatever state this answers.
+  Task<Status> TakeOver(PoolId id, std::shared_ptr<block::Pool> pool);
   Task<void> Drop(std::shared_ptr<block::Pool> pool);
 
   // ---- scrub_schedule.cc
@@ -238,6 +240,7 @@ class Control::Impl {
 
   // ---- jobs.cc
   void ScheduleJobRemoval();
+  Task<Status> StoreModifiedJob(catalog::JobRecord job, catalog::Operation operation);  // REQUIRES the mutex
   Task<void> RemoveExpiredJobs();
   std::optional<JobId> RunningJobOn(RelationshipId id) const;
   Task<Status> ModifyJob(JobId id, catalog::Operation operation);

@@ -28,6 +28,23 @@ bool MayExpire(const JobRecord& job) { return IsFinal(job.state) && job.delete_o
 
 }  // namespace
 
+// What a client has asked of a job that is no relationship's.
+Task<Status> Control::Impl::StoreModifiedJob(JobRecord job, Operation operation) {
+  if (operation == Operation::kSuspend && job.state != JobState::kRunning)
+    co_return InvalidState(fmt::format("job {} is {}, not running", job.name, catalog::Name(job.state)));
+  Draft draft = NewDraft();
+  job.state_changed = draft.now();
+  job.state = operation == Operation::kAbort    ? JobState::kTerminated
+              : operation == Operation::kResume ? JobState::kRunning
+                                                : JobState::kSuspended;
+  if (operation == Operation::kAbort) {
+    job.error_code = Code::kCancelled;
+    job.error = "the job was cancelled";
+  }
+  draft.Put(std::move(job));
+  co_return co_await Carry(draft);
+}
+
 Task<Status> Control::Impl::DeleteJob(JobId id) {
   const auto guard = co_await changes_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChange());

@@ -204,6 +204,14 @@ Task<Result<PoolId>> Control::Impl::ImportPool(ImportPoolRequest request) {
   co_return record.id;
 }
 
+Task<Status> Control::Impl::TakeOver(PoolId id, std::shared_ptr<block::Pool> pool) {
+  co_await surroundings_.data_loop.Switch();
+  const Status adopted = co_await pool->Adopt();
+  co_await surroundings_.control_loop.Switch();
+  pools_[id] = {std::move(pool), adopted, {}, {}};
+  co_return adopted;
+}
+
 // A pool that is known, and was not open: it is where it was named now.
 Task<Status> Control::Impl::Relocate(PoolRecord record, std::shared_ptr<block::Pool> pool) {
   const auto found = pools_.find(record.id);
@@ -221,10 +229,7 @@ Task<Status> Control::Impl::Relocate(PoolRecord record, std::shared_ptr<block::P
     co_await Drop(std::move(pool));
     co_return carried;
   }
-  co_await surroundings_.data_loop.Switch();
-  const Status adopted = co_await pool->Adopt();
-  co_await surroundings_.control_loop.Switch();
-  pools_[id] = {std::move(pool), adopted, {}, {}};
+  const Status adopted = co_await TakeOver(id, std::move(pool));
   // Changes that waited for it.
   const Result<catalog::Contents> contents = catalog_->Load();
   if (contents.ok()) {
@@ -296,10 +301,7 @@ Task<Status> Control::Impl::TakeInNote(PoolRecord record, std::shared_ptr<block:
     co_await Drop(std::move(pool));
     co_return carried;
   }
-  co_await surroundings_.data_loop.Switch();
-  const Status adopted = co_await pool->Adopt();
-  co_await surroundings_.control_loop.Switch();
-  pools_[record.id] = {std::move(pool), adopted, {}, {}};
+  const Status adopted = co_await TakeOver(record.id, std::move(pool));
   co_await SettleDevices(record.id);
   co_await ReadUsage(record.id);
   co_await SyncExports();

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <utility>
 
 #include "base/checksum.h"
@@ -288,20 +287,15 @@ void Cleaner::StartVictims() {
   }
 }
 
-Cleaner::Memory Cleaner::TakeMemory() {
-  if (!memory_.empty()) {
-    Memory memory = std::move(memory_.back());
-    memory_.pop_back();
-    return memory;
-  }
-  Memory memory(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, superblock_.segment_size)),
-                std::free);
-  LS_ASSERT(memory);
+DiskMemory Cleaner::TakeMemory() {
+  if (memory_.empty()) return AllocateBlocks(superblock_.segment_size);
+  DiskMemory memory = std::move(memory_.back());
+  memory_.pop_back();
   return memory;
 }
 
 Task<void> Cleaner::Empty(std::unique_ptr<Victim> victim) {
-  Memory memory = TakeMemory();
+  DiskMemory memory = TakeMemory();
   const Status cleaned = co_await Clean(*victim, {memory.get(), superblock_.segment_size});
   memory_.push_back(std::move(memory));
   --copying_;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/task.h"
+#include "logstore/disk_io.h"
 #include "logstore/moved_writer.h"
 
 namespace lockstep::logstore {
@@ -80,7 +81,6 @@ class Cleaner {
     std::vector<MovedBlock> copies;
   };
   using Victims = std::vector<std::unique_ptr<Victim>>;
-  using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
 
   bool Short() const;   // a run should go on
   bool Urgent() const;  // writes wait, or soon will
@@ -105,7 +105,7 @@ class Cleaner {
   Task<Status> Copy(std::span<MovedBlock> blocks, std::span<const std::byte> image);
   void LeaveIfStuck(const Victim& victim);
   bool MakeRoom();
-  Memory TakeMemory();
+  DiskMemory TakeMemory();
   void Answer(const Status& status);
   void AnswerDrain(const Status& status);
   // A segment of a device that is being emptied, as long as there is more room than others need.
@@ -121,7 +121,7 @@ class Cleaner {
   SpaceMarks marks_;
   const uint32_t least_gain_;
   MovedWriter writer_;
-  std::vector<Memory> memory_;  // of segments; spare, and only during a run
+  std::vector<DiskMemory> memory_;  // of segments; spare, and only during a run
   uint32_t copying_ = 0;        // victims
   uint64_t copying_live_ = 0;   // their live blocks
   // Victims being copied were found to live in maps that knew the log up to these entries.

@@ -15,9 +15,13 @@ void FreeMemory::operator()(std::byte* memory) const {
   std::free(memory);
 }
 
-DiskMemory AllocateZeros(size_t bytes) {
+DiskMemory AllocateBlocks(size_t bytes) {
   DiskMemory memory(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, bytes)));
   LS_ASSERT(memory);
+  return memory;
+}
+DiskMemory AllocateZeros(size_t bytes) {
+  DiskMemory memory = AllocateBlocks(bytes);
   std::memset(memory.get(), 0, bytes);
   return memory;
 }

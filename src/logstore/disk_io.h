@@ -14,7 +14,8 @@ struct FreeMemory {
 };
 // Aligned for every device.
 using DiskMemory = std::unique_ptr<std::byte, FreeMemory>;
-// Zeros. `bytes`: a multiple of the block size.
+// Holds anything. `bytes`: a multiple of the block size.
+DiskMemory AllocateBlocks(size_t bytes);
 DiskMemory AllocateZeros(size_t bytes);
 // Rounded up to whole blocks.
 uint64_t Padded(uint64_t bytes);

@@ -1,9 +1,9 @@
 #include "logstore/history.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
+#include "logstore/disk_io.h"
 #include "logstore/pool.h"
 
 namespace lockstep::logstore {
@@ -17,17 +17,15 @@ constexpr uint64_t kLeastStep = 16;  // blocks by which a window may always be t
 
 // An entry that only tells the time.
 struct MarkEntry {
-  explicit MarkEntry(const std::string& payload)
-      : memory(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, kBlockSize)), std::free) {
-    LS_ASSERT(memory && payload.size() <= kBlockSize);
-    std::memset(memory.get(), 0, kBlockSize);
+  explicit MarkEntry(const std::string& payload) : memory(AllocateZeros(kBlockSize)) {
+    LS_ASSERT(payload.size() <= kBlockSize);
     std::memcpy(memory.get(), payload.data(), payload.size());
     append.entry = {EntryType::kTransaction, kNoLayer, 0, 1, static_cast<uint32_t>(payload.size())};
     append.buffers = {{memory.get(), kBlockSize}};
     append.context = this;
     append.done = [](Append& a) { delete static_cast<MarkEntry*>(a.context); };
   }
-  std::unique_ptr<std::byte, void (*)(void*)> memory;
+  DiskMemory memory;
   Append append;
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <unordered_set>
@@ -255,13 +254,9 @@ class Inspector {
 
   struct Aligned {
     Aligned() = default;
-    explicit Aligned(size_t bytes)
-        : data(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, bytes)), std::free),
-          size(bytes) {
-      LS_ASSERT(data);
-    }
+    explicit Aligned(size_t bytes) : data(AllocateBlocks(bytes)), size(bytes) {}
     std::span<std::byte> span() const { return {data.get(), size}; }
-    std::unique_ptr<std::byte, void (*)(void*)> data{nullptr, std::free};
+    DiskMemory data;
     size_t size = 0;
   };
 

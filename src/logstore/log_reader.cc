@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/checksum.h"
 #include "base/planted.h"
+#include "logstore/disk_io.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -19,11 +19,7 @@ constexpr uint32_t kLeastAhead = 64;
 }  // namespace
 
 struct LogReader::Window {
-  Window() : memory(static_cast<std::byte*>(std::aligned_alloc(kBlockSize, size_t{kWindowBlocks} * kBlockSize))) {
-    LS_ASSERT(memory);
-  }
-  ~Window() { std::free(memory); }
-  std::byte* memory;
+  const DiskMemory memory = AllocateBlocks(size_t{kWindowBlocks} * kBlockSize);
   uint32_t segment = 0, block = 0, count = 0;  // what it holds
 };
 
@@ -57,7 +53,8 @@ uint32_t LogReader::ReadAhead(uint32_t count) {
 Task<Result<std::span<const std::byte>>> LogReader::Read(uint32_t segment, uint32_t block, uint32_t count) {
   Window& w = *window_;
   const auto view = [&] {
-    return std::span<const std::byte>(w.memory + size_t{block - w.block} * kBlockSize, size_t{count} * kBlockSize);
+    return std::span<const std::byte>(w.memory.get() + size_t{block - w.block} * kBlockSize,
+                                      size_t{count} * kBlockSize);
   };
   if (w.segment == segment && w.count != 0 && block >= w.block && block + count <= w.block + w.count) co_return view();
   uint32_t ahead = ReadAhead(count);
@@ -66,7 +63,7 @@ Task<Result<std::span<const std::byte>>> LogReader::Read(uint32_t segment, uint3
   w.block = block;
   w.count = std::min(std::max(count, ahead), segment_blocks_ - block);
   const uint64_t offset = kDataOffset + uint64_t{segment} * superblock_.segment_size + uint64_t{block} * kBlockSize;
-  const Status read = co_await ReadDisk(disk_, offset, {w.memory, size_t{w.count} * kBlockSize});
+  const Status read = co_await ReadDisk(disk_, offset, {w.memory.get(), size_t{w.count} * kBlockSize});
   if (!read.ok()) {
     w.count = 0;
     co_return read.WithContext(fmt::format("reading the log of pool {}", superblock_.pool.ToString()));

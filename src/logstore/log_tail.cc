@@ -1,7 +1,6 @@
 #include "logstore/log_tail.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -17,13 +16,6 @@ uint32_t ChunkBlocks(uint64_t budget, uint32_t max_entry_blocks) {
   return std::max(static_cast<uint32_t>(share), max_entry_blocks);
 }
 
-DiskMemory Blocks(uint32_t count) {
-  DiskMemory memory(static_cast<std::byte*>(
-      std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{count} * kBlockSize)));
-  LS_ASSERT(memory);
-  return memory;
-}
-
 }  // namespace
 
 // A stretch of the log: blocks, and what says whose they are. All of it is there from the beginning.
@@ -33,7 +25,10 @@ struct LogTail::Chunk {
     LogPosition position;
   };
   explicit Chunk(uint32_t blocks)
-      : capacity(blocks), most_kept(size_t{blocks} * 2), memory(Blocks(blocks)), crcs(blocks) {
+      : capacity(blocks),
+        most_kept(size_t{blocks} * 2),
+        memory(AllocateBlocks(size_t{blocks} * kBlockSize)),
+        crcs(blocks) {
     kept.reserve(most_kept);
     ends.reserve(most_kept);
   }

@@ -3,19 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/checksum.h"
 #include "base/planted.h"
+#include "logstore/disk_io.h"
 #include "logstore/log_tail.h"
 
 namespace lockstep::logstore {
 namespace {
-
-struct FreeDeleter {
-  void operator()(void* p) const { std::free(p); }
-};
 
 // Entries that have to be in one batch, from the first of them on.
 struct Together {
@@ -33,15 +29,12 @@ struct Together {
 }  // namespace
 
 struct LogWriter::Batch {
-  Batch()
-      : header_memory(static_cast<std::byte*>(
-            std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{kMaxHeaderBlocks} * kBlockSize))) {
-    LS_ASSERT(header_memory);
+  Batch() : header_memory(AllocateBlocks(size_t{kMaxHeaderBlocks} * kBlockSize)) {
     header.entries.reserve(kMaxEntriesPerBatch);
     header.block_crcs.reserve(kMaxBlocksPerBatch);
     buffers.reserve(io::Disk::kMaxBuffers);
   }
-  std::unique_ptr<std::byte, FreeDeleter> header_memory;
+  DiskMemory header_memory;
   BatchHeader header;
   std::vector<io::Buffer> buffers;
   io::DiskRequest request;

@@ -1,6 +1,5 @@
 #include "logstore/moved_writer.h"
 
-#include <cstdlib>
 #include <memory>
 
 #include "base/assert.h"
@@ -9,12 +8,10 @@
 namespace lockstep::logstore {
 namespace {
 
-using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
-
 // What one write takes to the device, header first.
 struct MovedBatch {
   BatchHeader header;
-  Memory memory{nullptr, std::free};  // of the encoded header
+  DiskMemory memory;  // of the encoded header
   std::vector<io::Buffer> buffers;
 };
 
@@ -40,8 +37,7 @@ MovedBatch Describe(std::span<const MovedBlock> blocks, std::span<const std::byt
       batch.buffers.push_back({const_cast<std::byte*>(data[i]), kBlockSize});
   }
   const size_t header_bytes = size_t{batch.header.header_blocks()} * kBlockSize;
-  batch.memory.reset(static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, header_bytes)));
-  LS_ASSERT(batch.memory);
+  batch.memory = AllocateBlocks(header_bytes);
   batch.buffers[0] = {batch.memory.get(), header_bytes};
   return batch;
 }

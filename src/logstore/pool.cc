@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 
+#include "logstore/disk_io.h"
 #include "logstore/read_path.h"
 #include "logstore/volume.h"
 #include "logstore/write_path.h"
@@ -190,11 +190,8 @@ Task<Status> LogPool::AppendTransaction(const block::Transaction& transaction) {
   const uint32_t entries = static_cast<uint32_t>(holes.size()) + 1 + marked;
   LS_CO_RETURN_IF_ERROR(writer_.CheckSpace(entries, blocks + marked, UseOf(transaction)));
 
-  const std::unique_ptr<std::byte, void (*)(void*)> memory(
-      static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, padded)), std::free);
-  LS_ASSERT(memory);
+  const DiskMemory memory = AllocateZeros(padded);
   std::memcpy(memory.get(), payload.data(), payload.size());
-  std::memset(memory.get() + payload.size(), 0, padded - payload.size());
 
   Append append;
   append.entry = {EntryType::kTransaction, kNoLayer, 0, blocks, static_cast<uint32_t>(payload.size())};

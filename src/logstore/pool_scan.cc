@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "logstore/check_index.h"
+#include "logstore/disk_io.h"
 #include "logstore/pool.h"
 #include "logstore/read_path.h"
 #include "logstore/scan.h"
@@ -214,9 +214,7 @@ Task<Result<uint64_t>> LogPool::CopyUpHeld(block::VolumeId volume, uint64_t firs
   if (!v) co_return NotFound(fmt::format("there is no volume {}", volume.ToString()));
   const LayerId layer = v->top;
   LS_CO_ASSIGN_OR_RETURN(const std::vector<bool> inherited, co_await Inherited(layer, first_block, blocks));
-  const std::unique_ptr<std::byte, void (*)(void*)> memory(
-      static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{blocks} * kBlockSize)), std::free);
-  LS_ASSERT(memory);
+  const DiskMemory memory = AllocateBlocks(size_t{blocks} * kBlockSize);
   uint64_t copied = 0;
   for (uint32_t at = 0; at < blocks;) {
     if (!inherited[at]) {

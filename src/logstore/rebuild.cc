@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/assert.h"
 #include "base/checksum.h"
+#include "logstore/disk_io.h"
 #include "logstore/pool.h"
 
 namespace lockstep::logstore {
@@ -42,9 +42,7 @@ bool Finder::Counts(uint32_t segment, const BatchHeader& header) const {
 }
 
 Task<Status> Finder::Run() {
-  const std::unique_ptr<std::byte, void (*)(void*)> memory(
-      static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, superblock_.segment_size)), std::free);
-  LS_ASSERT(memory);
+  const DiskMemory memory = AllocateBlocks(superblock_.segment_size);
   Index::Batch batch;
   for (const HoleRecord& h : anchor_.holes)
     batch.PutFound({h.layer, h.block, {h.birth, kHole, 0}, h.count, 0, true, 0});

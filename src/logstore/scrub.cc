@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <unordered_set>
 #include <utility>
 
@@ -46,11 +45,7 @@ Scrub::Scrub(LogPool& pool, const Superblock& superblock, block::ScrubOptions op
     : pool_(pool),
       superblock_(superblock),
       options_(std::move(options)),
-      memory_(static_cast<std::byte*>(
-                  std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{kPieceBlocks} * kBlockSize)),
-              std::free) {
-  LS_ASSERT(memory_);
-}
+      memory_(AllocateBlocks(size_t{kPieceBlocks} * kBlockSize)) {}
 
 Task<Result<block::ScrubReport>> Scrub::Run() {
   LS_CO_RETURN_IF_ERROR(co_await pool_.FoldNow(false));

@@ -13,6 +13,7 @@
 
 #include "base/task.h"
 #include "block/integrity.h"
+#include "logstore/disk_io.h"
 #include "logstore/relocation.h"
 
 namespace lockstep::logstore {
@@ -46,7 +47,7 @@ class Scrub {
   LogPool& pool_;
   const Superblock superblock_;
   const block::ScrubOptions options_;
-  std::unique_ptr<std::byte, void (*)(void*)> memory_;
+  const DiskMemory memory_;
   block::ScrubReport report_;
 };
 

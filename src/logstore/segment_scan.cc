@@ -1,7 +1,6 @@
 #include "logstore/segment_scan.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/assert.h"
@@ -76,10 +75,7 @@ std::vector<SegmentBatch> ParseSegment(const Superblock& superblock, uint32_t se
 }
 
 Task<Result<std::vector<SegmentBatch>>> ScanSegment(io::Disk& disk, const Superblock& superblock, uint32_t segment) {
-  const std::unique_ptr<std::byte, void (*)(void*)> memory(
-      static_cast<std::byte*>(std::aligned_alloc(io::Disk::kMemoryAlignment, size_t{kMaxHeaderBlocks} * kBlockSize)),
-      std::free);
-  LS_ASSERT(memory);
+  const DiskMemory memory = AllocateBlocks(size_t{kMaxHeaderBlocks} * kBlockSize);
   const uint64_t begin = superblock.first_block(segment);
   std::vector<SegmentBatch> batches;
   for (uint32_t block = 0; block < superblock.segment_blocks();) {
