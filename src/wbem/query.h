@@ -6,8 +6,8 @@
 //
 // A condition: AND, OR, NOT, parentheses; = <> != < <= > >= between properties and literals in either order; LIKE;
 // IS [NOT] NULL; ISA class; ANY and EVERY before an array; array[index], array[*]; properties of embedded instances and
-// of references (SourceInstance.Name), with their class (SourceInstance.CIM_X::Name). Literals: numbers, 'text' or "text",
-// TRUE, FALSE, NULL. NULL compared with anything is unknown, and what is unknown does not match.
+// of references (SourceInstance.Name), with their class (SourceInstance.CIM_X::Name). Literals: numbers, 'text' or
+// "text", TRUE, FALSE, NULL. NULL compared with anything is unknown, and what is unknown does not match.
 #pragma once
 
 #include <memory>
