@@ -122,10 +122,7 @@ void IndicationService::Publish(const std::string& ns, Instance indication) {
     const auto& selected = filter.query.selected();
     IndicationText text = selected ? WriteIndication(*cls, indication, selected) : whole;
     if (!text) text = whole = WriteIndication(*cls, indication, std::nullopt);
-    for (Subscription* subscription : filter.active) {
-      Destination& destination = *subscription->destination;
-      SenderOf(destination.instance.path.CanonicalKey(), destination).Send(text, filter.name);
-    }
+    for (Subscription* subscription : filter.active) SenderOf(*subscription->destination).Send(text, filter.name);
   }
 }
 
@@ -134,8 +131,9 @@ void IndicationService::Stamp(Instance& indication) {
   indication.Set("IndicationTime", Value(Datetime::Timestamp(around_.clock.Wall().us)));
 }
 
-ListenerSender& IndicationService::SenderOf(const std::string& key, Destination& destination) {
+ListenerSender& IndicationService::SenderOf(Destination& destination) {
   if (!destination.sender) {
+    const std::string key = destination.instance.path.CanonicalKey();
     const ListenerSender::Surroundings surroundings{around_.loop,        around_.clock, around_.log, around_.transport,
                                                     options_.delivery, held_};
     destination.sender = std::make_unique<ListenerSender>(

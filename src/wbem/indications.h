@@ -140,7 +140,7 @@ class IndicationService {
   Status Save() const;
   void Changed();
   void Stamp(Instance& indication);
-  ListenerSender& SenderOf(const std::string& key, Destination& destination);
+  ListenerSender& SenderOf(Destination& destination);
   void DeliveryFailed(const std::string& destination_key);
   void ApplyPolicies(const std::string& destination_key);
   void ScheduleEnd();

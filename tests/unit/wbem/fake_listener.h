@@ -57,6 +57,7 @@ class FakeListener {
     kBusy,           // CIM error 1
     kRefuses,        // CIM error 4
     kUnavailable,    // HTTP 503
+    kForgets,        // keeps, and throws away what comes together with the first of several requests
   };
   struct Taken {
     std::string body;
@@ -125,6 +126,13 @@ class FakeListener {
       Read(client);
     });
   }
+  static void Forget(HttpConnection& engine) {
+    while (engine.HasRequest()) {
+      (void)engine.TakeRequest();
+      engine.Answer({});
+      (void)engine.TakeOutput();
+    }
+  }
   static size_t CountRequests(std::string_view text) {
     size_t count = 0;
     for (size_t at = text.find("POST "); at != text.npos; at = text.find("POST ", at + 1)) ++count;
@@ -153,6 +161,7 @@ class FakeListener {
         return true;
       }
       if (!Answer(client)) return false;
+      if (manner == Manner::kForgets) Forget(client.engine);
     }
     return true;
   }

@@ -288,6 +288,16 @@ TEST_F(Indications, AConnectionThatIsCutIsReplacedAtOnce) {
   EXPECT_EQ(service_->CountsOf(destination_).lost, 0u);
 }
 
+TEST_F(Indications, AListenerThatForgetsWhatIsSentTogetherGetsThemOneByOne) {
+  FakeListener listener(env_, 0);
+  listener.manner = Manner::kForgets;
+  Subscribe(listener);
+  BornMany(100);
+  ASSERT_TRUE(env_.loop().RunUntil([&] { return service_->CountsOf(destination_).delivered == 100; },
+                                   std::chrono::minutes(2)));
+  EXPECT_EQ(service_->CountsOf(destination_).lost, 0u);
+}
+
 TEST_F(Indications, AListenerThatComesBackInTimeMissesNothing) {
   FakeListener listener(env_, 0);
   const uint16_t port = listener.port();
