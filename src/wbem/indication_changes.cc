@@ -282,7 +282,10 @@ Status IndicationService::Save() const {
     all.push_back({destination.instance.path.ns, destination.instance});
   for (const auto& [key, subscription] : subscriptions_)
     all.push_back({subscription.instance.path.ns, subscription.instance});
-  const Status saved = around_.store.Save(EncodeStored(all));
+  const std::string text = EncodeStored(all);
+  if (text.size() > options_.stored_bytes_max)
+    return Status(Code::kTooLarge, "filters, destinations and subscriptions take more than 8 MiB together");
+  const Status saved = around_.store.Save(text);
   return saved.ok() ? saved : saved.WithContext("the subscriptions cannot be saved");
 }
 

@@ -35,6 +35,7 @@ struct IndicationOptions {
   size_t filters_max = 1000;
   size_t destinations_max = 100;
   size_t subscriptions_max = 1000;
+  size_t stored_bytes_max = 8 * 1024 * 1024;  // of the text of all that clients have made
 };
 
 // A filter that is always there and cannot be deleted.

@@ -34,7 +34,7 @@ struct DeliveryOptions {
   io::Duration answer_max = std::chrono::seconds(30);  // from one answer to the next
   io::Duration idle_max = std::chrono::seconds(60);    // a connection without anything to send
   size_t queued_max = 10'000;                    // indications for one listener
-  size_t queued_bytes_max = 16 * 1024 * 1024;    // of them
+  size_t queued_bytes_max = 40 * 1024 * 1024;    // of them
   size_t all_bytes_max = 64 * 1024 * 1024;       // of all listeners together
   size_t window_max = 64;                        // sent before the first of them is answered
 };
