@@ -77,7 +77,7 @@ Status AddProviders(wbem::ProviderRegistry& registry, Surroundings surroundings,
   const Association references = MakeReferencedProfile(face);
   LS_RETURN_IF_ERROR(registry.Add(kInteropNamespace, references.class_name, references.provider));
   const Association hosted = MakeHostedIndicationService(face);
-  LS_RETURN_IF_ERROR(registry.Add(kInteropNamespace, hosted.class_name, hosted.provider));
+  if (face->indications) LS_RETURN_IF_ERROR(registry.Add(kInteropNamespace, hosted.class_name, hosted.provider));
   const Association conforms = MakeElementConformsToProfile(face);
   LS_RETURN_IF_ERROR(registry.Add(kInteropNamespace, conforms.class_name, conforms.provider));
   return registry.Add(kStorageNamespace, conforms.class_name, conforms.provider);
