@@ -8,12 +8,14 @@
 #include "apps/node/security.h"
 #include "control/control.h"
 #include "io/env.h"
+#include "smis/indication_source.h"
 #include "smis/smis.h"
 #include "wbem/cimxml_endpoint.h"
 #include "wbem/core.h"
 #include "wbem/gate.h"
 #include "wbem/guard.h"
 #include "wbem/http_server.h"
+#include "wbem/indications.h"
 #include "wbem/provider.h"
 #include "wbem/schema.h"
 
@@ -23,14 +25,31 @@ struct CimIdentity {
   std::string node_id;           // never changes
   std::string name;              // for people
   std::string schema_directory;  // of the MOF files
+  std::string data_directory;    // where subscriptions are kept
+};
+
+// Subscriptions to indications, in a file of the data directory.
+class SubscriptionFile final : public wbem::IndicationStore {
+ public:
+  // `files` outlives it.
+  SubscriptionFile(io::FileSystem& files, std::string directory) : files_(files), directory_(std::move(directory)) {}
+  Result<std::string> Load() override;
+  Status Save(std::string_view text) override;
+  Result<std::string> SetAside() override;
+
+ private:
+  io::FileSystem& files_;
+  const std::string directory_;
 };
 
 class CimFace {
  public:
   // `env`, `control` and `security` outlive it.
   CimFace(io::Env& env, control::Control& control, Security& security, CimIdentity identity, const Config& config);
+  ~CimFace();
 
-  // Reads the MOF files and registers the providers. Errors name the file and the line. Before Listen.
+  // Reads the MOF files, registers the providers, reads the subscriptions and begins to send indications. Errors name
+  // the file and the line. Before Listen.
   Status Load();
   Result<io::Endpoint> Listen(const io::Endpoint& at);
   // REQUIRES: the security's certificate has been loaded.
@@ -54,6 +73,7 @@ class CimFace {
   control::Control& control_;
   Security& security_;
   const CimIdentity identity_;
+  const std::vector<uint32_t> warn_used_;
   wbem::Schema schema_;
   wbem::ProviderRegistry registry_;
   wbem::Enumerations enumerations_;
@@ -62,6 +82,10 @@ class CimFace {
   const wbem::Gate gate_;
   wbem::CimXmlEndpoint endpoint_;
   wbem::HttpServer server_;
+  wbem::PlainTransport transport_;
+  SubscriptionFile subscriptions_;
+  std::unique_ptr<wbem::IndicationService> indications_;
+  std::unique_ptr<smis::IndicationSource> source_;
 };
 
 }  // namespace lockstep::node

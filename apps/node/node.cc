@@ -119,7 +119,8 @@ Task<StartResult> Node::Start() {
   if (status.ok() && !config_.cim_security.https.empty()) status = security_->LoadCertificate();
   if (!status.ok()) co_return StartResult{StartFailure::kSecurity, std::move(status)};
   if (!config_.cim.listen.empty() || !config_.cim_security.https.empty()) {
-    CimIdentity identity{node_id_, config_.name.empty() ? node_id_ : config_.name, config_.schema_directory};
+    CimIdentity identity{node_id_, config_.name.empty() ? node_id_ : config_.name, config_.schema_directory,
+                         config_.data_directory};
     cim_ = std::make_unique<CimFace>(env_, *control_, *security_, std::move(identity), config_);
     status = cim_->Load();
     if (!status.ok()) co_return StartResult{StartFailure::kSchema, std::move(status)};

@@ -150,12 +150,16 @@ Task<void> Control::Impl::ReadUsage(PoolId id) {
 
 Task<void> Control::Impl::RefreshUsage() {
   const auto guard = co_await changes_.Lock();
-  std::vector<PoolId> open;
+  std::set<PoolId> open;
   for (const auto& [id, pool] : pools_) {
-    if (pool.pool != nullptr) open.push_back(id);
+    if (pool.pool != nullptr) open.insert(id);
   }
-  used_.clear();
   for (const PoolId& id : open) co_await ReadUsage(id);
+  // Only now: meanwhile somebody may ask what is in use.
+  std::erase_if(used_, [&](const auto& entry) {
+    const catalog::VolumeRecord* volume = directory_.Find(entry.first);
+    return volume == nullptr || !open.contains(volume->pool);
+  });
 }
 
 }  // namespace lockstep::control

@@ -254,5 +254,11 @@ Task<Result<catalog::JobRecord>> Control::WaitForJob(JobId id) { return impl_->W
 
 uint64_t Control::Subscribe(Listener listener) { return impl_->Subscribe(std::move(listener)); }
 void Control::Unsubscribe(uint64_t subscription) { impl_->Unsubscribe(subscription); }
+PoolView Control::ViewOf(const catalog::PoolRecord& record) const { return impl_->ViewOf(record); }
+VolumeView Control::ViewOf(const catalog::VolumeRecord& record) const { return impl_->ViewOf(record); }
+RelationshipView Control::ViewOf(const catalog::RelationshipRecord& record) const { return impl_->ViewOf(record); }
+GroupRelationshipView Control::ViewOf(const catalog::GroupRelationshipRecord& record) const {
+  return impl_->ViewOf(record);
+}
 
 }  // namespace lockstep::control

@@ -196,6 +196,11 @@ class Control {
   using Listener = std::function<void(const ChangeEvent&)>;
   uint64_t Subscribe(Listener listener);
   void Unsubscribe(uint64_t subscription);
+  // What a record of a ChangeEvent looks like, or did; what follows from other records is as it is now.
+  PoolView ViewOf(const catalog::PoolRecord& record) const;
+  VolumeView ViewOf(const catalog::VolumeRecord& record) const;
+  RelationshipView ViewOf(const catalog::RelationshipRecord& record) const;
+  GroupRelationshipView ViewOf(const catalog::GroupRelationshipRecord& record) const;
 
  private:
   class Impl;

@@ -12,6 +12,7 @@
 #include "io/loop.h"
 #include "io/net.h"
 #include "io/random.h"
+#include "io/resolver.h"
 
 namespace lockstep::io {
 
@@ -26,6 +27,7 @@ class Env {
   virtual Loop& control_loop() = 0;  // catalog, control, management faces: may take milliseconds
   virtual Network& data_network() = 0;     // callbacks on data_loop
   virtual Network& control_network() = 0;  // callbacks on control_loop
+  virtual Resolver* control_resolver() { return nullptr; }  // callbacks on control_loop; null: no names are known
   virtual Executor& executor() = 0;
   virtual FileSystem& files() = 0;
   // Opens a block device or a file as a disk owned by data_loop, direct and uncached where the system can do that.

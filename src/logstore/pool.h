@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "block/pool.h"
+#include "block/space_watch.h"
 #include "io/async_mutex.h"
 #include "logstore/anchor.h"
 #include "logstore/bad_blocks.h"
@@ -24,7 +25,6 @@
 #include "logstore/log_reader.h"
 #include "logstore/log_writer.h"
 #include "logstore/logstore.h"
-#include "logstore/space_watch.h"
 #include "logstore/structure.h"
 
 namespace lockstep::logstore {
@@ -265,7 +265,7 @@ class LogPool final : public block::Pool {
   bool replaying_ = false;
   LogPosition replay_position_;  // while replaying: behind the last replayed batch
   uint64_t blocks_since_checkpoint_ = 0;
-  SpaceWatch space_watch_;
+  block::SpaceWatch space_watch_;
   uint64_t unfolded_blocks_ = 0;  // written since the last fold; some of them over each other
   SequenceNumber folded_ = 1;
   uint64_t fold_number_ = 0, checkpoint_number_ = 0;  // of the last fold, and of the last that was made durable

@@ -3,6 +3,7 @@
 #include "smis/aspects.h"
 #include "smis/pool_space.h"
 #include "smis/providers.h"
+#include "wbem/indication_providers.h"
 
 namespace lockstep::smis {
 
@@ -27,9 +28,9 @@ std::vector<control::VolumeView> VolumesFor(const Face& face, const ObjectPath* 
 }
 
 void HostedService(const Face& face, const ObjectPath*, const PairSink& sink) {
-  if (sink({face.paths.System(), face.paths.ReplicationService(), {}})) {
-    sink({face.paths.System(), face.paths.StorageService(), {}});
-  }
+  if (!sink({face.paths.System(), face.paths.ReplicationService(), {}})) return;
+  if (!sink({face.paths.System(), face.paths.StorageService(), {}}) || !face.indications) return;
+  sink({face.paths.System(), IndicationService(face), {}});
 }
 
 void HostedStoragePool(const Face& face, const ObjectPath*, const PairSink& sink) {
@@ -173,6 +174,18 @@ constexpr Row kRows[] = {
 };
 
 }  // namespace
+
+ObjectPath IndicationService(const Face& face) {
+  return wbem::IndicationServicePath(std::string(kInteropNamespace), ServerOf(face.identity));
+}
+
+Association MakeHostedIndicationService(FacePtr face) {
+  auto source = [face](const ObjectPath*, const PairSink& sink) -> Status {
+    if (face->indications) sink({face->paths.System(), IndicationService(*face), {}});
+    return {};
+  };
+  return {"CIM_HostedService", wbem::MakePairAssociation("Antecedent", "Dependent", source)};
+}
 
 std::vector<Association> MakeAssociations(FacePtr face) {
   std::vector<Association> associations;

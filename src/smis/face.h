@@ -19,12 +19,14 @@ struct Face {
       : control(s.control),
         clock(s.clock),
         log(s.log),
+        indications(s.indications),
         identity(std::move(i)),
         paths(s.control, identity.system_name) {}
 
   control::Control& control;
   io::Clock& clock;
   Log& log;
+  const bool indications;
   const Identity identity;
   const Paths paths;
 };

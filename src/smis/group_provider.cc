@@ -1,4 +1,5 @@
 // CIM_ReplicationGroup.
+#include "smis/instances.h"
 #include "smis/providers.h"
 
 #include <fmt/format.h>
@@ -6,6 +7,17 @@
 namespace lockstep::smis {
 
 using wbem::Instance;
+
+Instance GroupInstance(const Face& face, const catalog::GroupRecord& group) {
+  Instance instance = InstanceAt(face.paths.Group(group.id));
+  instance.Add("ElementName", group.name);
+  instance.Add("Persistent", group.persistent);
+  instance.Add("DeleteOnEmptyElement", group.delete_on_empty_element);
+  instance.Add("DeleteOnUnassociated", group.delete_on_unassociated);
+  instance.Add("ConsistentPointInTime", group.consistent_point_in_time);
+  instance.Add("ReservedAs", group.reserved_as);
+  return instance;
+}
 
 namespace {
 
@@ -36,7 +48,7 @@ class GroupProvider final : public FaceProvider {
 
   Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
     for (const catalog::GroupRecord& group : control().Groups()) {
-      if (!sink(Make(group))) break;
+      if (!sink(GroupInstance(face(), group))) break;
     }
     return {};
   }
@@ -46,7 +58,7 @@ class GroupProvider final : public FaceProvider {
     if (!id) return NotFound("there is no replication group " + path.ToString());
     Result<catalog::GroupRecord> group = control().Group(*id);
     if (!group.ok()) return group.status();
-    return Make(*group);
+    return GroupInstance(face(), *group);
   }
 
   Task<Status> Modify(wbem::RequestContext, wbem::ObjectPath path, std::vector<wbem::Property> changes) override {
@@ -57,18 +69,6 @@ class GroupProvider final : public FaceProvider {
     LS_CO_RETURN_IF_ERROR(ReadChanges(changes, request));
     Status status = co_await control().ModifyGroup(std::move(request));
     co_return status;
-  }
-
- private:
-  Instance Make(const catalog::GroupRecord& group) const {
-    Instance instance = InstanceAt(paths().Group(group.id));
-    instance.Add("ElementName", group.name);
-    instance.Add("Persistent", group.persistent);
-    instance.Add("DeleteOnEmptyElement", group.delete_on_empty_element);
-    instance.Add("DeleteOnUnassociated", group.delete_on_unassociated);
-    instance.Add("ConsistentPointInTime", group.consistent_point_in_time);
-    instance.Add("ReservedAs", group.reserved_as);
-    return instance;
   }
 };
 

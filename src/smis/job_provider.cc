@@ -1,6 +1,7 @@
 // CIM_ConcreteJob: control's jobs, with the properties that clients look at to see whether one has ended and how.
 #include <fmt/format.h>
 
+#include "smis/instances.h"
 #include "smis/method_tables.h"
 #include "smis/providers.h"
 
@@ -55,13 +56,48 @@ Instance ErrorInstance(const Face& face, const JobRecord& job) {
   return error;
 }
 
+Value Elapsed(const Face& face, const JobRecord& job) {
+  if (job.started.us == 0) return Value::Null(wbem::CimType::kDatetime);
+  const int64_t end = IsFinal(job.state) ? job.state_changed.us : face.clock.Wall().us;
+  return wbem::Datetime::Interval(end > job.started.us ? static_cast<uint64_t>(end - job.started.us) : 0);
+}
+
+}  // namespace
+
+Instance JobInstance(const Face& face, const JobRecord& job) {
+  constexpr uint16_t kUtc = 2;
+  Instance instance = InstanceAt(face.paths.Job(job.id));
+  instance.Add("Name", job.name);
+  instance.Add("ElementName", job.name);
+  instance.Add("JobState", job.state);
+  instance.Add("JobStatus", std::string(catalog::Name(job.state)));
+  instance.Add("PercentComplete", job.percent);
+  instance.Add("OperationalStatus", Value::Array(OperationalStatus(job)));
+  const bool failed = HasFailed(job);
+  instance.Add("StatusDescriptions", Value::Array(std::vector<std::string>{failed ? ErrorText(job) : "OK"}));
+  instance.Add("HealthState", failed ? kHealthMajorFailure : kHealthOk);
+  instance.Add("ErrorCode", ErrorCode(job));
+  instance.Add("ErrorDescription", ErrorText(job));
+  instance.Add("DeleteOnCompletion", job.delete_on_completion);
+  instance.Add("TimeBeforeRemoval", wbem::Datetime::Interval(job.time_before_removal_us));
+  instance.Add("TimeSubmitted", When(job.submitted));
+  instance.Add("StartTime", When(job.started));
+  instance.Add("TimeOfLastStateChange", When(job.state_changed));
+  instance.Add("ElapsedTime", Elapsed(face, job));
+  instance.Add("LocalOrUtcTime", kUtc);
+  instance.Add("MethodName", fmt::format("{}:{}.{}", kStorageNamespace, kReplicationServiceClass, job.method));
+  return instance;
+}
+
+namespace {
+
 class JobProvider final : public FaceProvider {
  public:
   using FaceProvider::FaceProvider;
 
   Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
     for (const JobRecord& job : control().Jobs()) {
-      if (!sink(Make(job))) break;
+      if (!sink(JobInstance(face(), job))) break;
     }
     return {};
   }
@@ -71,7 +107,7 @@ class JobProvider final : public FaceProvider {
     if (!id) return NotFound("there is no job " + path.ToString());
     Result<JobRecord> job = control().Job(*id);
     if (!job.ok()) return job.status();
-    return Make(*job);
+    return JobInstance(face(), *job);
   }
 
   Task<Status> Modify(wbem::RequestContext, wbem::ObjectPath path, std::vector<wbem::Property> changes) override {
@@ -102,38 +138,6 @@ class JobProvider final : public FaceProvider {
     if (!id) co_return NotFound("there is no job " + path.ToString());
     Status status = co_await control().DeleteJob(*id);
     co_return status;
-  }
-
- private:
-  Instance Make(const JobRecord& job) const {
-    constexpr uint16_t kUtc = 2;
-    Instance instance = InstanceAt(paths().Job(job.id));
-    instance.Add("Name", job.name);
-    instance.Add("ElementName", job.name);
-    instance.Add("JobState", job.state);
-    instance.Add("JobStatus", std::string(catalog::Name(job.state)));
-    instance.Add("PercentComplete", job.percent);
-    instance.Add("OperationalStatus", Value::Array(OperationalStatus(job)));
-    const bool failed = HasFailed(job);
-    instance.Add("StatusDescriptions", Value::Array(std::vector<std::string>{failed ? ErrorText(job) : "OK"}));
-    instance.Add("HealthState", failed ? kHealthMajorFailure : kHealthOk);
-    instance.Add("ErrorCode", ErrorCode(job));
-    instance.Add("ErrorDescription", ErrorText(job));
-    instance.Add("DeleteOnCompletion", job.delete_on_completion);
-    instance.Add("TimeBeforeRemoval", wbem::Datetime::Interval(job.time_before_removal_us));
-    instance.Add("TimeSubmitted", When(job.submitted));
-    instance.Add("StartTime", When(job.started));
-    instance.Add("TimeOfLastStateChange", When(job.state_changed));
-    instance.Add("ElapsedTime", Elapsed(job));
-    instance.Add("LocalOrUtcTime", kUtc);
-    instance.Add("MethodName", fmt::format("{}:{}.{}", kStorageNamespace, kReplicationServiceClass, job.method));
-    return instance;
-  }
-
-  Value Elapsed(const JobRecord& job) const {
-    if (job.started.us == 0) return Value::Null(wbem::CimType::kDatetime);
-    const int64_t end = IsFinal(job.state) ? job.state_changed.us : face().clock.Wall().us;
-    return wbem::Datetime::Interval(end > job.started.us ? static_cast<uint64_t>(end - job.started.us) : 0);
   }
 };
 

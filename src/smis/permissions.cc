@@ -24,6 +24,11 @@ constexpr Permission kPermissions[] = {
     {kStorageServiceClass, "ReturnToStoragePool", Role::kOperator},
     {kStorageServiceClass, "ReturnElementsToStoragePool", Role::kOperator},
     {kVolumeClass, "*", Role::kOperator},
+    // Who is told of what: sent to where the subscriber says.
+    {"CIM_IndicationFilter", "*", Role::kOperator},
+    {"CIM_ListenerDestinationCIMXML", "*", Role::kOperator},
+    {"CIM_IndicationHandlerCIMXML", "*", Role::kOperator},
+    {"CIM_IndicationSubscription", "*", Role::kOperator},
     // Jobs are of those.
     {kJobClass, "*", Role::kOperator},
     {"*", "*", Role::kAdministrator},

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "block/types.h"
+#include "smis/instances.h"
 #include "smis/method_tables.h"
 #include "smis/providers.h"
 
@@ -27,6 +28,36 @@ PoolSpace SpaceOf(const control::Control& control, const control::PoolView& pool
 
 namespace {
 
+void AddCommon(Instance& instance, const PoolSpace& space) {
+  constexpr uint16_t kUnrestricted = 2;
+  instance.Add("TotalManagedSpace", space.remaining + space.consumed);
+  instance.Add("RemainingManagedSpace", space.remaining);
+  instance.Add("Usage", kUnrestricted);
+}
+
+}  // namespace
+
+Instance PoolInstance(const Face& face, const control::PoolView& pool) {
+  constexpr uint16_t kLimitless = 4;
+  const PoolSpace space = SpaceOf(face.control, pool);
+  Instance instance = InstanceAt(face.paths.Pool(pool.record.id));
+  instance.Add("PoolID", pool.record.name);
+  instance.Add("ElementName", pool.record.name);
+  instance.Add("Name", pool.record.name);
+  instance.Add("Caption", fmt::format("{}", fmt::join(catalog::PathsOf(pool.record), ", ")));
+  instance.Add("InstallDate", When(pool.record.created));
+  instance.Add("Primordial", false);
+  instance.Add("ElementsShareSpace", true);
+  instance.Add("SpaceLimitDetermination", kLimitless);
+  const uint64_t managed = space.remaining + space.consumed;
+  instance.Add("ReservedSpace", space.size > managed ? space.size - managed : uint64_t{0});
+  AddCommon(instance, space);
+  AddHealth(instance, pool.state);
+  return instance;
+}
+
+namespace {
+
 class PoolProvider final : public FaceProvider {
  public:
   using FaceProvider::FaceProvider;
@@ -34,7 +65,7 @@ class PoolProvider final : public FaceProvider {
   Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
     if (!sink(Primordial())) return {};
     for (const control::PoolView& pool : control().Pools()) {
-      if (!sink(Concrete(pool))) break;
+      if (!sink(PoolInstance(face(), pool))) break;
     }
     return {};
   }
@@ -45,17 +76,10 @@ class PoolProvider final : public FaceProvider {
     if (!id) return NotFound("there is no pool " + path.ToString());
     Result<control::PoolView> pool = control().Pool(*id);
     if (!pool.ok()) return pool.status();
-    return Concrete(*pool);
+    return PoolInstance(face(), *pool);
   }
 
  private:
-  void AddCommon(Instance& instance, const PoolSpace& space) const {
-    constexpr uint16_t kUnrestricted = 2;
-    instance.Add("TotalManagedSpace", space.remaining + space.consumed);
-    instance.Add("RemainingManagedSpace", space.remaining);
-    instance.Add("Usage", kUnrestricted);
-  }
-
   // All of it has been given to the pools.
   Instance Primordial() const {
     PoolSpace space;
@@ -67,25 +91,6 @@ class PoolProvider final : public FaceProvider {
     instance.Add("ElementsShareSpace", false);
     AddCommon(instance, space);
     AddHealth(instance, {});
-    return instance;
-  }
-
-  Instance Concrete(const control::PoolView& pool) const {
-    constexpr uint16_t kLimitless = 4;
-    const PoolSpace space = SpaceOf(control(), pool);
-    Instance instance = InstanceAt(paths().Pool(pool.record.id));
-    instance.Add("PoolID", pool.record.name);
-    instance.Add("ElementName", pool.record.name);
-    instance.Add("Name", pool.record.name);
-    instance.Add("Caption", fmt::format("{}", fmt::join(catalog::PathsOf(pool.record), ", ")));
-    instance.Add("InstallDate", When(pool.record.created));
-    instance.Add("Primordial", false);
-    instance.Add("ElementsShareSpace", true);
-    instance.Add("SpaceLimitDetermination", kLimitless);
-    const uint64_t managed = space.remaining + space.consumed;
-    instance.Add("ReservedSpace", space.size > managed ? space.size - managed : uint64_t{0});
-    AddCommon(instance, space);
-    AddHealth(instance, pool.state);
     return instance;
   }
 };

@@ -13,7 +13,7 @@ using wbem::Pair;
 namespace {
 
 // What conforms to a profile: its central class in SMI-S.
-enum class Central { kSystem, kPools, kStorageService, kReplicationService };
+enum class Central { kSystem, kPools, kStorageService, kReplicationService, kIndicationService };
 
 struct Profile {
   std::string_view name;  // exactly as SNIA writes it: clients compare it
@@ -29,7 +29,13 @@ constexpr Profile kProfiles[] = {
     {"Thin Provisioning", Central::kPools},
     {"Replication Services", Central::kReplicationService},
     {"Job Control", Central::kReplicationService},
+    {"Indication", Central::kIndicationService},
 };
+
+// Indications are there when the CIM server has them.
+bool IsServed(const Face& face, const Profile& profile) {
+  return face.indications || profile.central != Central::kIndicationService;
+}
 
 ObjectPath ProfilePath(const Profile& profile) {
   return {std::string(kInteropNamespace),
@@ -44,6 +50,7 @@ class ProfileProvider final : public FaceProvider {
   Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
     constexpr uint16_t kSnia = 11, kNotAdvertised = 2, kProfileType = 2;
     for (const Profile& profile : kProfiles) {
+      if (!IsServed(face(), profile)) continue;
       Instance instance = InstanceAt(ProfilePath(profile));
       instance.Add("ElementName", profile.name);
       instance.Add("SpecificationType", kProfileType);
@@ -62,6 +69,9 @@ std::vector<ObjectPath> Conformant(const Face& face, Central central) {
     case Central::kSystem: return {face.paths.System()};
     case Central::kStorageService: return {face.paths.StorageService()};
     case Central::kReplicationService: return {face.paths.ReplicationService()};
+    case Central::kIndicationService:
+      if (face.indications) return {IndicationService(face)};
+      return {};
     case Central::kPools: break;
   }
   std::vector<ObjectPath> pools;
@@ -73,9 +83,10 @@ std::vector<ObjectPath> Conformant(const Face& face, Central central) {
 
 ProviderPtr MakeProfileProvider(FacePtr face) { return std::make_shared<ProfileProvider>(std::move(face)); }
 
-Association MakeReferencedProfile(FacePtr) {
-  auto source = [](const ObjectPath*, const wbem::PairSink& sink) -> Status {
+Association MakeReferencedProfile(FacePtr face) {
+  auto source = [face](const ObjectPath*, const wbem::PairSink& sink) -> Status {
     for (size_t i = 1; i < std::size(kProfiles); ++i) {
+      if (!IsServed(*face, kProfiles[i])) continue;
       if (!sink(Pair{ProfilePath(kProfiles[i]), ProfilePath(kProfiles[0]), {}})) break;
     }
     return {};

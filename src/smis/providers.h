@@ -41,6 +41,9 @@ struct Association {
 std::vector<Association> MakeAssociations(FacePtr face);
 // Likewise those of the registered profiles; ElementConformsToProfile stands in both namespaces.
 Association MakeReferencedProfile(FacePtr face);
+// The service of the Interop namespace, and the system that it is on, seen from there.
+wbem::ObjectPath IndicationService(const Face& face);
+Association MakeHostedIndicationService(FacePtr face);
 Association MakeElementConformsToProfile(FacePtr face);
 
 }  // namespace lockstep::smis

@@ -8,10 +8,12 @@
 namespace lockstep::smis {
 namespace {
 
-constexpr std::string_view kInteropFiles[] = {"qualifiers.mof", "core.mof", "interop.mof", "lockstep_interop.mof"};
-constexpr std::string_view kStorageFiles[] = {"qualifiers.mof",       "core.mof",    "interop.mof",
-                                              "lockstep_interop.mof", "storage.mof", "replication.mof",
-                                              "lockstep.mof"};
+constexpr std::string_view kInteropFiles[] = {"qualifiers.mof", "core.mof", "interop.mof", "event.mof",
+                                              "lockstep_interop.mof"};
+constexpr std::string_view kStorageFiles[] = {"qualifiers.mof",  "core.mof",
+                                              "interop.mof",     "event.mof",
+                                              "lockstep_interop.mof", "storage.mof",
+                                              "replication.mof", "lockstep.mof"};
 
 struct ProviderOfClass {
   const char* class_name;
@@ -56,9 +58,13 @@ Status LoadSchema(wbem::Schema& schema, const std::function<Result<std::string>(
   return {};
 }
 
+wbem::ServerIdentity ServerOf(const Identity& identity) {
+  return {kSystemClass, identity.system_name, "Lockstep:" + identity.system_name, "Lockstep",
+          "Lockstep version " LOCKSTEP_VERSION};
+}
+
 Status AddProviders(wbem::ProviderRegistry& registry, Surroundings surroundings, Identity identity) {
-  const wbem::ServerIdentity server{kSystemClass, identity.system_name, "Lockstep:" + identity.system_name, "Lockstep",
-                                    "Lockstep version " LOCKSTEP_VERSION};
+  const wbem::ServerIdentity server = ServerOf(identity);
   LS_RETURN_IF_ERROR(wbem::RegisterServerClasses(registry, std::string(kInteropNamespace), server));
   auto face = std::make_shared<const Face>(surroundings, std::move(identity));
   for (const ProviderOfClass& row : kProviders) {
@@ -70,6 +76,8 @@ Status AddProviders(wbem::ProviderRegistry& registry, Surroundings surroundings,
   LS_RETURN_IF_ERROR(registry.Add(kInteropNamespace, kProfileClass, MakeProfileProvider(face)));
   const Association references = MakeReferencedProfile(face);
   LS_RETURN_IF_ERROR(registry.Add(kInteropNamespace, references.class_name, references.provider));
+  const Association hosted = MakeHostedIndicationService(face);
+  if (face->indications) LS_RETURN_IF_ERROR(registry.Add(kInteropNamespace, hosted.class_name, hosted.provider));
   const Association conforms = MakeElementConformsToProfile(face);
   LS_RETURN_IF_ERROR(registry.Add(kInteropNamespace, conforms.class_name, conforms.provider));
   return registry.Add(kStorageNamespace, conforms.class_name, conforms.provider);

@@ -15,6 +15,7 @@
 #include "io/clock.h"
 #include "wbem/provider.h"
 #include "wbem/schema.h"
+#include "wbem/server_classes.h"
 
 namespace lockstep::smis {
 
@@ -39,7 +40,11 @@ struct Surroundings {
   control::Control& control;
   io::Clock& clock;
   Log& log;
+  bool indications = false;  // the registry serves wbem's indication classes too: they are shown as this system's
 };
+
+// What the CIM server says about itself.
+wbem::ServerIdentity ServerOf(const Identity& identity);
 
 // Adds every provider, in both namespaces, those with which the server describes itself included. LoadSchema must have
 // filled the registry's schema.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "smis/classes.h"
+#include "smis/indication_source.h"
 #include "smis/methods.h"
 #include "smis/smis.h"
 
@@ -45,6 +46,18 @@ void AddMethods(const wbem::Schema& schema, const char* class_name, std::string&
   }
 }
 
+void AddIndications(std::string& page) {
+  page +=
+      "\n## Indications\n\n"
+      "In both namespaces CIM_IndicationFilter, CIM_ListenerDestinationCIMXML (and CIM_IndicationHandlerCIMXML) and\n"
+      "CIM_IndicationSubscription are made with CreateInstance and deleted with DeleteInstance; of a subscription\n"
+      "SubscriptionState, SubscriptionDuration and SubscriptionInfo can be modified. In `interop` these filters are\n"
+      "always there:\n\n| filter | query |\n| --- | --- |\n";
+  for (const wbem::FixedFilter& filter : FixedFilters())
+    page += fmt::format("| {} | `{}` |\n", filter.name, filter.query);
+  page += "\n## Alerts\n\nCIM_AlertIndication with OwningEntity Lockstep:\n\n" + DescribeAlerts();
+}
+
 }  // namespace
 
 const WriteSupport* FindWriteSupport(std::string_view class_name) {
@@ -61,14 +74,15 @@ std::string SupportTable(const wbem::Schema& schema) {
       "writes it anew when `LOCKSTEP_WRITE_DOCS` is set in its environment.\n\n"
       "Clients use the names of the standard (`CIM_ReplicationService`); the instances are of the classes below,\n"
       "which they find by inheritance. Every class answers GetInstance, EnumerateInstances and\n"
-      "EnumerateInstanceNames, and takes part in Associators, AssociatorNames, References and ReferenceNames. No\n"
-      "class has CreateInstance: groups, volumes and replicas are made by methods.\n";
+      "EnumerateInstanceNames, and takes part in Associators, AssociatorNames, References and ReferenceNames. None\n"
+      "of them has CreateInstance: groups, volumes and replicas are made by methods.\n";
   AddClasses(schema, kInteropNamespace, page);
   AddClasses(schema, kStorageNamespace, page);
   for (const char* class_name : {kReplicationServiceClass, kReplicationCapabilitiesClass, kStorageServiceClass,
                                  kPoolClass, kStorageCapabilitiesClass, kJobClass}) {
     AddMethods(schema, class_name, page);
   }
+  AddIndications(page);
   return page;
 }
 

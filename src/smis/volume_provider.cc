@@ -1,5 +1,6 @@
 // CIM_StorageVolume and the CIM_StorageSetting that each has.
 #include "block/types.h"
+#include "smis/instances.h"
 #include "smis/providers.h"
 
 namespace lockstep::smis {
@@ -18,6 +19,40 @@ uint16_t UsageOf(const control::VolumeView& volume) {
   if (source) return kLocalSource;
   return target ? kLocalTarget : kUnrestricted;
 }
+
+}  // namespace
+
+Instance VolumeInstance(const Face& face, const control::VolumeView& volume, const Status& state) {
+  constexpr uint16_t kNaa = 9, kVpd83Type3 = 2, kFixedBlock = 2, kReadWrite = 3, kNone = 2;
+  const uint64_t blocks = volume.record.size / block::kBlockSize;
+  Instance instance = InstanceAt(face.paths.Volume(volume.record.id));
+  instance.Add("ElementName", volume.record.name);
+  instance.Add("Name", NaaName(volume.record.id));
+  instance.Add("NameFormat", kNaa);
+  instance.Add("NameNamespace", kVpd83Type3);
+  instance.Add("InstallDate", When(volume.record.created));
+  instance.Add("DataOrganization", kFixedBlock);
+  instance.Add("Access", kReadWrite);
+  instance.Add("BlockSize", uint64_t{block::kBlockSize});
+  instance.Add("NumberOfBlocks", blocks);
+  instance.Add("ConsumableBlocks", blocks);
+  instance.Add("ThinlyProvisioned", true);
+  instance.Add("Primordial", false);
+  instance.Add("SequentialAccess", false);
+  instance.Add("IsBasedOnUnderlyingRedundancy", false);
+  instance.Add("NoSinglePointOfFailure", false);
+  instance.Add("DataRedundancy", uint16_t{1});
+  instance.Add("PackageRedundancy", uint16_t{0});
+  instance.Add("DeltaReservation", uint8_t{0});
+  instance.Add("ExtentStatus", Value::Array(std::vector<uint16_t>{kNone}));
+  instance.Add("Usage", UsageOf(volume));
+  instance.Add("CanDelete", volume.exports.empty() && volume.source_of.empty() && !volume.target_of);
+  AddHealth(instance, state);
+  AddEnabled(instance);
+  return instance;
+}
+
+namespace {
 
 // What a list holds while a client reads it.
 std::vector<catalog::VolumeId> VolumeIds(const control::Control& control) {
@@ -60,34 +95,8 @@ class VolumeProvider final : public FaceProvider {
 
  private:
   Instance Make(const control::VolumeView& volume) const {
-    constexpr uint16_t kNaa = 9, kVpd83Type3 = 2, kFixedBlock = 2, kReadWrite = 3, kNone = 2;
-    const uint64_t blocks = volume.record.size / block::kBlockSize;
-    Instance instance = InstanceAt(paths().Volume(volume.record.id));
-    instance.Add("ElementName", volume.record.name);
-    instance.Add("Name", NaaName(volume.record.id));
-    instance.Add("NameFormat", kNaa);
-    instance.Add("NameNamespace", kVpd83Type3);
-    instance.Add("InstallDate", When(volume.record.created));
-    instance.Add("DataOrganization", kFixedBlock);
-    instance.Add("Access", kReadWrite);
-    instance.Add("BlockSize", uint64_t{block::kBlockSize});
-    instance.Add("NumberOfBlocks", blocks);
-    instance.Add("ConsumableBlocks", blocks);
-    instance.Add("ThinlyProvisioned", true);
-    instance.Add("Primordial", false);
-    instance.Add("SequentialAccess", false);
-    instance.Add("IsBasedOnUnderlyingRedundancy", false);
-    instance.Add("NoSinglePointOfFailure", false);
-    instance.Add("DataRedundancy", uint16_t{1});
-    instance.Add("PackageRedundancy", uint16_t{0});
-    instance.Add("DeltaReservation", uint8_t{0});
-    instance.Add("ExtentStatus", Value::Array(std::vector<uint16_t>{kNone}));
-    instance.Add("Usage", UsageOf(volume));
-    instance.Add("CanDelete", volume.exports.empty() && volume.source_of.empty() && !volume.target_of);
     Result<control::PoolView> pool = control().Pool(volume.record.pool);
-    AddHealth(instance, pool.ok() ? pool->state : pool.status());
-    AddEnabled(instance);
-    return instance;
+    return VolumeInstance(face(), volume, pool.ok() ? pool->state : pool.status());
   }
 };
 

@@ -298,6 +298,18 @@ const Value* PinnedKey(const Condition& c, const PropertyDecl& key) {
   return nullptr;
 }
 
+// The class that `property` must be of, if the condition is to hold.
+std::string ClassDemanded(const Condition& c, std::string_view property) {
+  if (c.kind == Condition::Kind::kAnd) {
+    for (const auto& part : c.parts)
+      if (std::string demanded = ClassDemanded(*part, property); !demanded.empty()) return demanded;
+    return "";
+  }
+  const auto& path = c.left.path;
+  const bool names = c.kind == Condition::Kind::kIsA && path.size() == 1 && NameEquals(path.front().name, property);
+  return names ? c.class_name : "";
+}
+
 }  // namespace
 
 CimStatus Query::Check(const Schema& schema, const std::string& ns, const ClassDecl& cls) const {
@@ -330,6 +342,10 @@ std::optional<ObjectPath> Query::PinnedPath(const ClassDecl& cls, const std::str
   }
   if (path.keys.empty()) return std::nullopt;
   return path;
+}
+
+std::string Query::DemandedClass(std::string_view property) const {
+  return where_ ? ClassDemanded(*where_, property) : "";
 }
 
 }  // namespace lockstep::wbem

@@ -5,9 +5,9 @@
 //   condition                                                         DMTF:FQL
 //
 // A condition: AND, OR, NOT, parentheses; = <> != < <= > >= between properties and literals in either order; LIKE;
-// IS [NOT] NULL; ISA class; ANY and EVERY before an array; array[index]; properties of embedded instances and of
-// references (SourceInstance.Name), with their class (SourceInstance.CIM_X::Name). Literals: numbers, 'text' or "text",
-// TRUE, FALSE, NULL. NULL compared with anything is unknown, and what is unknown does not match.
+// IS [NOT] NULL; ISA class; ANY and EVERY before an array; array[index], array[*]; properties of embedded instances and
+// of references (SourceInstance.Name), with their class (SourceInstance.CIM_X::Name). Literals: numbers, 'text' or
+// "text", TRUE, FALSE, NULL. NULL compared with anything is unknown, and what is unknown does not match.
 #pragma once
 
 #include <memory>
@@ -54,6 +54,9 @@ class Query {
   bool Matches(const Schema& schema, const std::string& ns, const ClassDecl& cls, const Instance& instance) const;
   // The path that the condition pins down by an equality for every key of `cls`; nothing when it does not.
   std::optional<ObjectPath> PinnedPath(const ClassDecl& cls, const std::string& ns) const;
+  // The class that the condition demands of an embedded instance (`SourceInstance ISA CIM_X AND ...`); empty when it
+  // demands none.
+  std::string DemandedClass(std::string_view property) const;
 
  private:
   friend class QueryParser;

@@ -332,7 +332,7 @@ class QueryParser {
     if (AtWord("NULL")) return Step();
     return ReadPath(operand) && Root(operand);
   }
-  // Name, Name.Name, Name[1], Name.Class::Name.
+  // Name, Name.Name, Name[1], Name[*], Name.Class::Name.
   bool ReadPath(Operand& operand) {
     while (true) {
       query::Step step;
@@ -343,6 +343,13 @@ class QueryParser {
       }
       if (AtSign("[")) {
         if (!Step()) return false;
+        if (AtSign("*")) {  // every element, which is what ANY and EVERY mean anyway
+          if (!Step() || !Expect("]")) return false;
+          operand.path.push_back(std::move(step));
+          if (!AtSign(".") || NextIsStar()) return true;
+          if (!Step()) return false;
+          continue;
+        }
         const auto index = token_.kind == Token::Kind::kNumber ? token_.number.AsUnsigned() : std::nullopt;
         if (!index || *index > UINT32_MAX) return Wrong("the number of an element is expected");
         step.index = static_cast<uint32_t>(*index);

@@ -30,6 +30,7 @@ PosixEnv::PosixEnv(const Options& options, std::unique_ptr<EpollLoop> data, std:
       control_loop_(std::move(control)),
       data_network_(*data_loop_, log_),
       control_network_(*control_loop_, log_),
+      control_resolver_(*control_loop_),
       executor_(options.executor_threads) {}
 
 PosixEnv::~PosixEnv() { Stop(); }

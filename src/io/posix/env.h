@@ -10,6 +10,7 @@
 #include "io/posix/executor.h"
 #include "io/posix/files.h"
 #include "io/posix/network.h"
+#include "io/posix/resolver.h"
 #include "io/posix/system.h"
 
 namespace lockstep::io {
@@ -48,6 +49,7 @@ class PosixEnv final : public Env {
   Loop& control_loop() override { return *control_loop_; }
   Network& data_network() override { return data_network_; }
   Network& control_network() override { return control_network_; }
+  Resolver* control_resolver() override { return &control_resolver_; }
   Executor& executor() override { return executor_; }
   FileSystem& files() override { return files_; }
   // On any thread; the disk itself belongs to the data loop.
@@ -62,6 +64,7 @@ class PosixEnv final : public Env {
   SpdlogLog log_;
   std::unique_ptr<EpollLoop> data_loop_, control_loop_;
   PosixNetwork data_network_, control_network_;
+  PosixResolver control_resolver_;
   PosixFiles files_;
   ThreadExecutor executor_;
   std::thread data_thread_, control_thread_;

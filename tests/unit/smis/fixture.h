@@ -99,7 +99,7 @@ class SmisTest : public control::ControlTest {
     ControlTest::SetUp();
     Status loaded = LoadSchema(schema_, ReadSchemaFile);
     ASSERT_TRUE(loaded.ok()) << loaded.message();
-    Status added = AddProviders(registry_, {control(), env_.clock(), env_.log()}, {"node-1", "host"});
+    Status added = AddProviders(registry_, {control(), env_.clock(), env_.log(), indications_}, {"node-1", "host"});
     ASSERT_TRUE(added.ok()) << added.message();
   }
 
@@ -190,6 +190,7 @@ class SmisTest : public control::ControlTest {
     return {};
   }
 
+  bool indications_ = false;  // set before SetUp by who registers their classes
   wbem::Schema schema_;
   wbem::ProviderRegistry registry_{schema_};
   wbem::OperationCore core_{registry_};

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-namespace lockstep::logstore {
+namespace lockstep::block {
 
 class SpaceWatch {
  public:
@@ -24,4 +24,4 @@ class SpaceWatch {
   std::vector<Mark> marks_;  // ascending
 };
 
-}  // namespace lockstep::logstore
+}  // namespace lockstep::block

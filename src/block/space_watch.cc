@@ -1,9 +1,9 @@
-#include "logstore/space_watch.h"
+#include "block/space_watch.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace lockstep::logstore {
+namespace lockstep::block {
 
 SpaceWatch::SpaceWatch(std::vector<uint32_t> thresholds) {
   std::sort(thresholds.begin(), thresholds.end());
@@ -23,4 +23,4 @@ std::optional<uint32_t> SpaceWatch::Look(uint64_t used, uint64_t size) {
   return news;
 }
 
-}  // namespace lockstep::logstore
+}  // namespace lockstep::block

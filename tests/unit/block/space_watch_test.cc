@@ -1,8 +1,8 @@
-#include "logstore/space_watch.h"
+#include "block/space_watch.h"
 
 #include <gtest/gtest.h>
 
-namespace lockstep::logstore {
+namespace lockstep::block {
 namespace {
 
 TEST(SpaceWatch, SpeaksOnceForEachThresholdAndAgainAfterAFall) {
@@ -23,4 +23,4 @@ TEST(SpaceWatch, HasNothingToSayWithoutThresholdsOrSize) {
 }
 
 }  // namespace
-}  // namespace lockstep::logstore
+}  // namespace lockstep::block
