@@ -135,6 +135,14 @@ void Draft::RemoveVolume(VolumeId volume) {
   Remove(volume);
 }
 
+void Draft::AddMember(GroupId id, VolumeId member) {
+  GroupRecord group = *working_.Find(id);
+  const bool present = std::find(group.members.begin(), group.members.end(), member) != group.members.end();
+  if (present) return;
+  group.members.push_back(member);
+  Put(std::move(group));
+}
+
 void Draft::RemoveMembers(GroupId id, const std::set<VolumeId>& members, std::optional<bool> delete_on_empty) {
   GroupRecord group = *working_.Find(id);
   std::erase_if(group.members, [&](const VolumeId& member) { return members.contains(member); });

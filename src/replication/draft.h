@@ -63,6 +63,8 @@ class Draft {
 
   // The volume goes, with its exports and its places in groups. REQUIRES: no relationship names it.
   void RemoveVolume(catalog::VolumeId volume);
+  // Appends; one that is a member stays where it is.
+  void AddMember(catalog::GroupId group, catalog::VolumeId member);
   // Takes members out of a group. An empty group goes if it, or `delete_on_empty`, says so.
   void RemoveMembers(catalog::GroupId group, const std::set<catalog::VolumeId>& members,
                      std::optional<bool> delete_on_empty = std::nullopt);
