@@ -13,7 +13,7 @@ using wbem::Pair;
 namespace {
 
 // What conforms to a profile: its central class in SMI-S.
-enum class Central { kSystem, kPools, kStorageService, kReplicationService };
+enum class Central { kSystem, kPools, kStorageService, kReplicationService, kSoftware, kAccessPoint };
 
 struct Profile {
   std::string_view name;  // exactly as SNIA writes it: clients compare it
@@ -29,6 +29,8 @@ constexpr Profile kProfiles[] = {
     {"Thin Provisioning", Central::kPools},
     {"Replication Services", Central::kReplicationService},
     {"Job Control", Central::kReplicationService},
+    {"Software", Central::kSoftware},
+    {"Access Points", Central::kAccessPoint},
 };
 
 ObjectPath ProfilePath(const Profile& profile) {
@@ -62,6 +64,8 @@ std::vector<ObjectPath> Conformant(const Face& face, Central central) {
     case Central::kSystem: return {face.paths.System()};
     case Central::kStorageService: return {face.paths.StorageService()};
     case Central::kReplicationService: return {face.paths.ReplicationService()};
+    case Central::kSoftware: return {face.paths.Software()};
+    case Central::kAccessPoint: return {face.paths.AccessPoint()};
     case Central::kPools: break;
   }
   std::vector<ObjectPath> pools;

@@ -9,9 +9,9 @@ namespace lockstep::smis {
 namespace {
 
 constexpr std::string_view kInteropFiles[] = {"qualifiers.mof", "core.mof", "interop.mof", "lockstep_interop.mof"};
-constexpr std::string_view kStorageFiles[] = {"qualifiers.mof",       "core.mof",    "interop.mof",
-                                              "lockstep_interop.mof", "storage.mof", "replication.mof",
-                                              "lockstep.mof"};
+constexpr std::string_view kStorageFiles[] = {
+    "qualifiers.mof", "core.mof",        "interop.mof", "lockstep_interop.mof", "storage.mof",
+    "access.mof",     "replication.mof", "masking.mof", "lockstep.mof"};
 
 struct ProviderOfClass {
   const char* class_name;
@@ -23,6 +23,9 @@ constexpr ProviderOfClass kProviders[] = {
     {kPoolClass, MakePoolProvider},
     {kStorageCapabilitiesClass, MakeStorageCapabilitiesProvider},
     {kVolumeClass, MakeVolumeProvider},
+    {kExtentClass, MakeExtentProvider},
+    {kSoftwareClass, MakeSoftwareProvider},
+    {kAccessPointClass, MakeAccessPointProvider},
     {kStorageSettingClass, MakeStorageSettingProvider},
     {kStorageServiceClass, MakeStorageServiceProvider},
     {kStorageServiceCapabilitiesClass, MakeStorageServiceCapabilitiesProvider},
