@@ -152,7 +152,7 @@ class Control::Impl {
   using ExportSet = std::map<std::string, PublishedExport>;
 
   // ---- change.cc. `Carry` and everything below it REQUIRES the mutex.
-  Draft NewDraft() const;
+  Draft NewDraft();
   // OK unless Control is stopping or has lost its catalog.
   Status MayChange() const;
   void Fail(const Status& why);
@@ -271,6 +271,7 @@ class Control::Impl {
   Surroundings surroundings_;
   std::unique_ptr<catalog::Catalog> catalog_;
   Directory directory_;
+  replication::Scratch scratch_;  // for drafts
   std::map<PoolId, OpenPool> pools_;
   std::unordered_map<VolumeId, block::VolumeInfo> used_;  // as last read
   io::AsyncMutex changes_;
