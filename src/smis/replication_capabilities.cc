@@ -291,10 +291,10 @@ Task<Outcome> GetDefaultReplicationSettingData(FacePtr face, wbem::MethodCall ca
   co_return outcome;
 }
 
-// 2 ReplicationGroup and 4 GroupSynchronized are named at creation, groups also by ModifyInstance; a relationship of
-// elements and an aspect have no name that a client gives.
+// 2 ReplicationGroup, 4 GroupSynchronized and 5 SynchronizationAspect are named at creation, groups also by
+// ModifyInstance; a relationship of elements has no name that a client gives.
 Task<Outcome> GetElementNameCapabilities(FacePtr face, wbem::MethodCall call) {
-  constexpr uint64_t kGroup = 2, kGroupSynchronized = 4, kLast = 6;
+  constexpr uint64_t kGroup = 2, kGroupSynchronized = 4, kAspect = 5, kLast = 6;
   constexpr uint16_t kAtCreation = 2, kByModifyInstance = 4;
   Arguments arguments(*face, call);
   arguments.Require("ElementType");
@@ -303,7 +303,7 @@ Task<Outcome> GetElementNameCapabilities(FacePtr face, wbem::MethodCall call) {
   if (type < kGroup || type > kLast) co_return Refused(InvalidArgument("ElementType must be 2 to 6"));
   std::vector<uint16_t> features;
   if (type == kGroup) features = {kAtCreation, kByModifyInstance};
-  if (type == kGroupSynchronized) features = {kAtCreation};
+  if (type == kGroupSynchronized || type == kAspect) features = {kAtCreation};
   std::vector<Property> out;
   if (!features.empty()) {
     out.push_back({"MaxElementNameLen", static_cast<uint16_t>(catalog::kMaxNameLength)});
