@@ -23,7 +23,7 @@ std::string JoinPaths(const std::vector<std::string>& paths) {
 namespace {
 
 template <typename K, typename V>
-void Enter(std::map<K, std::set<V>>& index, const K& key, const V& value, bool add) {
+void Enter(std::unordered_map<K, std::set<V>>& index, const K& key, const V& value, bool add) {
   if (add) {
     index[key].insert(value);
     return;
@@ -34,8 +34,8 @@ void Enter(std::map<K, std::set<V>>& index, const K& key, const V& value, bool a
   if (found->second.empty()) index.erase(found);
 }
 
-template <typename K, typename V, typename C>
-void EnterOne(std::map<K, V, C>& index, const K& key, const V& value, bool add) {
+template <typename Index, typename K, typename V>
+void EnterOne(Index& index, const K& key, const V& value, bool add) {
   if (add) {
     index.insert_or_assign(key, value);
     return;
@@ -158,6 +158,19 @@ const GroupRelationshipRecord* Directory::FindGroupRelationship(std::string_view
 }
 const ExportRecord* Directory::FindExport(std::string_view name) const {
   return FindByName(export_names_, exports_, name);
+}
+
+std::vector<VolumeId> Directory::VolumesByName() const {
+  std::vector<VolumeId> ids;
+  ids.reserve(volumes_.size());
+  for (const auto& [name, id] : volume_names_) ids.push_back(id);
+  if (ids.size() == volumes_.size()) return ids;
+  // A damaged catalog, in which volumes share a name.
+  ids.clear();
+  for (const auto& [id, record] : volumes_) ids.push_back(id);
+  std::stable_sort(ids.begin(), ids.end(),
+                   [&](VolumeId a, VolumeId b) { return volumes_.at(a).name < volumes_.at(b).name; });
+  return ids;
 }
 
 const RelationshipRecord* Directory::TargetOf(VolumeId volume) const {

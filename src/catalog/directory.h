@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "catalog/catalog.h"
@@ -57,6 +58,9 @@ class Directory {
   const GroupRelationshipRecord* FindGroupRelationship(std::string_view name) const;
   const ExportRecord* FindExport(std::string_view name) const;
 
+  // Of all volumes, by name.
+  std::vector<VolumeId> VolumesByName() const;
+
   // The relationship that the volume is the target of; a volume is the target of one at most.
   const RelationshipRecord* TargetOf(VolumeId volume) const;
   // By id.
@@ -77,7 +81,7 @@ class Directory {
     return found == map.end() ? nullptr : &found->second;
   }
   template <typename K, typename V>
-  static const std::set<V>& SetIn(const std::map<K, std::set<V>>& index, K key) {
+  static const std::set<V>& SetIn(const std::unordered_map<K, std::set<V>>& index, K key) {
     static const std::set<V> kNone;
     const auto found = index.find(key);
     return found == index.end() ? kNone : found->second;
@@ -114,14 +118,14 @@ class Directory {
   std::map<std::string, GroupId, std::less<>> group_names_;
   std::map<std::string, GroupRelationshipId, std::less<>> relation_names_;
   std::map<std::string, ExportId, std::less<>> export_names_;
-  std::map<VolumeId, RelationshipId> by_target_;
-  std::map<VolumeId, std::set<RelationshipId>> by_source_;
-  std::map<GroupRelationshipId, std::set<RelationshipId>> by_group_;
-  std::map<VolumeId, std::set<GroupId>> groups_of_;
-  std::map<VolumeId, std::set<ExportId>> exports_of_;
-  std::map<PointId, std::set<RelationshipId>> relationships_at_;
-  std::map<PointId, std::set<AspectId>> aspects_at_;
-  std::map<RelationshipId, std::set<JobId>> jobs_on_;
+  std::unordered_map<VolumeId, RelationshipId> by_target_;
+  std::unordered_map<VolumeId, std::set<RelationshipId>> by_source_;
+  std::unordered_map<GroupRelationshipId, std::set<RelationshipId>> by_group_;
+  std::unordered_map<VolumeId, std::set<GroupId>> groups_of_;
+  std::unordered_map<VolumeId, std::set<ExportId>> exports_of_;
+  std::unordered_map<PointId, std::set<RelationshipId>> relationships_at_;
+  std::unordered_map<PointId, std::set<AspectId>> aspects_at_;
+  std::unordered_map<RelationshipId, std::set<JobId>> jobs_on_;
 };
 
 }  // namespace lockstep::catalog

@@ -7,7 +7,9 @@
 
 namespace lockstep::control {
 
-Draft Control::Impl::NewDraft() const { return Draft(directory_, surroundings_.random, surroundings_.clock.Wall()); }
+Draft Control::Impl::NewDraft() {
+  return Draft(directory_, surroundings_.random, surroundings_.clock.Wall(), &scratch_);
+}
 
 Status Control::Impl::MayChange() const {
   if (stopping_) return Status(Code::kUnavailable, "Lockstep is stopping; try again when it has started");
@@ -94,6 +96,7 @@ Task<Status> Control::Impl::CarryWithEngine(replication::Plan plan) {
 
 void Control::Impl::Adopt(const catalog::Mutation& mutation) {
   const std::vector<catalog::RecordChange> changes = directory_.Apply(mutation);
+  scratch_.directory.Apply(mutation);
   for (const catalog::RecordChange& change : changes) {
     const catalog::Record& record = change.after ? *change.after : *change.before;
     if (const auto* pair = std::get_if<catalog::RelationshipRecord>(&record)) {

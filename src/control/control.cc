@@ -19,11 +19,14 @@ void SortBy(std::vector<T>& records, Key key) {
   std::stable_sort(records.begin(), records.end(), [&](const T& a, const T& b) { return key(a) < key(b); });
 }
 
-// The view of a record, or not-found.
-template <typename View, typename Impl, typename R>
-Result<View> ViewOr(const Impl& impl, const R* record, const char* kind, std::string_view key) {
-  if (record == nullptr) return NotFound(std::string(kind) + " does not exist: " + std::string(key));
-  return impl.ViewOf(*record);
+// The view of a record, or not-found. The key is an id or a name.
+template <typename View, typename Impl, typename R, typename Key>
+Result<View> ViewOr(const Impl& impl, const R* record, const char* kind, const Key& key) {
+  if (record != nullptr) return impl.ViewOf(*record);
+  std::string text;
+  if constexpr (std::is_convertible_v<const Key&, std::string_view>) text = std::string_view(key);
+  else text = key.ToString();
+  return NotFound(std::string(kind) + " does not exist: " + text);
 }
 
 // What can be said of a filter without looking at a relationship's state.
@@ -76,7 +79,7 @@ std::vector<PoolView> Control::Pools() const {
   return views;
 }
 Result<PoolView> Control::Pool(PoolId id) const {
-  return ViewOr<PoolView>(*impl_, impl_->directory().Find(id), "the pool", id.ToString());
+  return ViewOr<PoolView>(*impl_, impl_->directory().Find(id), "the pool", id);
 }
 Result<PoolView> Control::PoolByName(std::string_view name) const {
   return ViewOr<PoolView>(*impl_, impl_->directory().FindPool(name), "the pool", name);
@@ -106,11 +109,15 @@ std::vector<VolumeView> Control::Volumes() const {
   return views;
 }
 Result<VolumeView> Control::Volume(VolumeId id) const {
-  return ViewOr<VolumeView>(*impl_, impl_->directory().Find(id), "the volume", id.ToString());
+  return ViewOr<VolumeView>(*impl_, impl_->directory().Find(id), "the volume", id);
 }
 Result<VolumeView> Control::VolumeByName(std::string_view name) const {
   return ViewOr<VolumeView>(*impl_, impl_->directory().FindVolume(name), "the volume", name);
 }
+
+std::vector<VolumeId> Control::VolumeIds() const { return impl_->directory().VolumesByName(); }
+std::optional<VolumeGlance> Control::Glance(VolumeId volume) const { return impl_->Glance(volume); }
+Status Control::PoolState(PoolId pool) const { return impl_->PoolState(pool); }
 
 Task<Result<ExportId>> Control::CreateExport(CreateExportRequest request) {
   return impl_->CreateExport(std::move(request));
@@ -170,6 +177,22 @@ Task<Result<GroupReplicaResult>> Control::CreateGroupReplicaFromElements(
     CreateGroupReplicaFromElementsRequest request) {
   return impl_->CreateGroupReplicaFromElements(std::move(request));
 }
+Task<Result<ListReplicaResult>> Control::AddElementsToGroup(AddElementsRequest request) {
+  return impl_->AddElementsToGroup(std::move(request));
+}
+Task<Result<GroupReplicaResult>> Control::CreateGroupFromPairs(GroupFromPairsRequest request) {
+  return impl_->CreateGroupFromPairs(std::move(request));
+}
+Task<Result<std::optional<JobId>>> Control::ConfirmTargetData(RelationshipRef synchronized, uint64_t wait_us) {
+  return impl_->ConfirmTargetData(synchronized, wait_us);
+}
+Status Control::MayPair(VolumeId source, VolumeId target) const { return impl_->MayPair(source, target); }
+Task<Result<AspectId>> Control::CreateAspect(CreateAspectRequest request) {
+  return impl_->CreateAspect(std::move(request));
+}
+Task<Result<ModifyAspectsResult>> Control::ModifyAspects(ModifyAspectsRequest request) {
+  return impl_->ModifyAspects(std::move(request));
+}
 Task<Result<ModifyResult>> Control::ModifyReplica(ModifyReplicaRequest request) {
   return impl_->ModifyReplica(std::move(request));
 }
@@ -200,7 +223,7 @@ std::vector<GroupRelationshipView> Control::GroupRelationships(const Relationshi
   return views;
 }
 Result<RelationshipView> Control::Relationship(RelationshipId id) const {
-  return ViewOr<RelationshipView>(*impl_, impl_->directory().Find(id), "the relationship", id.ToString());
+  return ViewOr<RelationshipView>(*impl_, impl_->directory().Find(id), "the relationship", id);
 }
 Result<RelationshipView> Control::RelationshipOf(VolumeId source, VolumeId target) const {
   const catalog::RelationshipRecord* pair = impl_->directory().TargetOf(target);
@@ -208,7 +231,7 @@ Result<RelationshipView> Control::RelationshipOf(VolumeId source, VolumeId targe
   return ViewOr<RelationshipView>(*impl_, pair, "the relationship", source.ToString() + " to " + target.ToString());
 }
 Result<GroupRelationshipView> Control::GroupRelationship(GroupRelationshipId id) const {
-  return ViewOr<GroupRelationshipView>(*impl_, impl_->directory().Find(id), "the group relationship", id.ToString());
+  return ViewOr<GroupRelationshipView>(*impl_, impl_->directory().Find(id), "the group relationship", id);
 }
 Result<GroupRelationshipView> Control::GroupRelationshipByName(std::string_view name) const {
   return ViewOr<GroupRelationshipView>(*impl_, impl_->directory().FindGroupRelationship(name),
@@ -241,7 +264,7 @@ std::vector<catalog::JobRecord> Control::Jobs() const {
   return jobs;
 }
 Result<catalog::JobRecord> Control::Job(JobId id) const {
-  return ViewOr<catalog::JobRecord>(*impl_, impl_->directory().Find(id), "the job", id.ToString());
+  return ViewOr<catalog::JobRecord>(*impl_, impl_->directory().Find(id), "the job", id);
 }
 Task<Status> Control::DeleteJob(JobId id) { return impl_->DeleteJob(id); }
 Task<Status> Control::CancelJob(JobId id) { return impl_->CancelJob(id); }

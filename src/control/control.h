@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,9 @@ class Control {
   std::vector<VolumeView> Volumes() const;        // by name
   Result<VolumeView> Volume(VolumeId volume) const;
   Result<VolumeView> VolumeByName(std::string_view name) const;
+  std::vector<VolumeId> VolumeIds() const;        // by name
+  std::optional<VolumeGlance> Glance(VolumeId volume) const;  // nothing when it does not exist
+  Status PoolState(PoolId pool) const;            // PoolView::state
 
   // ---- Exports.
   Task<Result<ExportId>> CreateExport(CreateExportRequest request);
@@ -154,6 +158,13 @@ class Control {
   Task<Result<ListReplicaResult>> CreateListReplica(CreateListReplicaRequest request);
   Task<Result<GroupReplicaResult>> CreateGroupReplica(CreateGroupReplicaRequest request);
   Task<Result<GroupReplicaResult>> CreateGroupReplicaFromElements(CreateGroupReplicaFromElementsRequest request);
+  // Pairs for new members of a group relationship. invalid-argument: a source is a member already.
+  Task<Result<ListReplicaResult>> AddElementsToGroup(AddElementsRequest request);
+  // invalid-argument: the pairs differ in sync type or mode. in-use: one belongs to a group relationship already.
+  Task<Result<GroupReplicaResult>> CreateGroupFromPairs(GroupFromPairsRequest request);
+  // OK without a job: what the targets show has all been copied. A job: it is being copied, and `wait_us` is 0;
+  // otherwise waits so long, and answers timeout. invalid-state [7 Unable to confirm target data].
+  Task<Result<std::optional<JobId>>> ConfirmTargetData(RelationshipRef synchronized, uint64_t wait_us);
   // Operations are legal as replication/table.h says for the type and the present state. invalid-state: not legal now,
   // or needs Force (the sentence says so). in-use: an operation on it is running, or the target is in use by a host
   // where the operation is Return To ResourcePool.
@@ -170,7 +181,13 @@ class Control {
   Result<GroupRelationshipView> GroupRelationship(GroupRelationshipId id) const;
   Result<GroupRelationshipView> GroupRelationshipByName(std::string_view name) const;
 
+  // Whether a new pair of these two could be made now (PlanCreate's errors).
+  Status MayPair(VolumeId source, VolumeId target) const;
+
   // ---- Points and aspects.
+  Task<Result<AspectId>> CreateAspect(CreateAspectRequest request);
+  // The operations of replication/aspects.h, on all or none.
+  Task<Result<ModifyAspectsResult>> ModifyAspects(ModifyAspectsRequest request);
   std::vector<PointView> Points() const;  // oldest first
   std::vector<catalog::AspectRecord> Aspects() const;
   Result<catalog::AspectRecord> Aspect(AspectId id) const;

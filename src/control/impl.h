@@ -1,8 +1,8 @@
 // Inside Control: its state, and the use cases by file. change.cc carries changes out (the intent protocol), startup.cc
 // settles what a crash left, exports.cc keeps the server in step, copying.cc drives background copies, scrubbing.cc
 // scrubs and scrub_schedule.cc begins them, devices.cc changes a pool's devices, moving.cc exports and imports pools,
-// rules.cc checks the parameters of requests; volumes.cc, groups.cc, replicas.cc, modify.cc and jobs.cc are the use
-// cases, views.cc answers questions.
+// rules.cc checks the parameters of requests, group_plans.cc names and makes groups; volumes.cc, groups.cc,
+// replicas.cc, pairing.cc, aspects.cc, modify.cc and jobs.cc are the use cases, views.cc answers questions.
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "catalog/directory.h"
@@ -96,6 +97,8 @@ class Control::Impl {
   Task<Status> ResizeVolume(VolumeId volume, uint64_t size, bool discard_data);
   Task<Status> RenameVolume(VolumeId volume, std::string name);
   VolumeView ViewOf(const catalog::VolumeRecord& record) const;
+  std::optional<VolumeGlance> Glance(VolumeId volume) const;
+  Status PoolState(PoolId pool) const;
 
   Task<Result<ExportId>> CreateExport(CreateExportRequest request);
   Task<Status> DeleteExport(ExportId id, bool force);
@@ -111,12 +114,18 @@ class Control::Impl {
   Task<Result<ListReplicaResult>> CreateListReplica(CreateListReplicaRequest request);
   Task<Result<GroupReplicaResult>> CreateGroupReplica(CreateGroupReplicaRequest request);
   Task<Result<GroupReplicaResult>> CreateGroupReplicaFromElements(CreateGroupReplicaFromElementsRequest request);
+  Task<Result<ListReplicaResult>> AddElementsToGroup(AddElementsRequest request);
+  Task<Result<GroupReplicaResult>> CreateGroupFromPairs(GroupFromPairsRequest request);
+  Task<Result<std::optional<JobId>>> ConfirmTargetData(RelationshipRef synchronized, uint64_t wait_us);
+  Status MayPair(VolumeId source, VolumeId target) const;
   Task<Result<ModifyResult>> ModifyReplica(ModifyReplicaRequest request);
   Task<Result<ModifyResult>> ModifyList(ModifyListRequest request);
   Task<Status> SetCopyPriority(RelationshipId id, catalog::CopyPriority priority);
   RelationshipView ViewOf(const catalog::RelationshipRecord& record) const;
   GroupRelationshipView ViewOf(const catalog::GroupRelationshipRecord& record) const;
 
+  Task<Result<AspectId>> CreateAspect(CreateAspectRequest request);
+  Task<Result<ModifyAspectsResult>> ModifyAspects(ModifyAspectsRequest request);
   Task<Status> DeleteAspect(AspectId id);
   PointView ViewOf(const catalog::PointRecord& record) const;
 
@@ -143,7 +152,7 @@ class Control::Impl {
   using ExportSet = std::map<std::string, PublishedExport>;
 
   // ---- change.cc. `Carry` and everything below it REQUIRES the mutex.
-  Draft NewDraft() const;
+  Draft NewDraft();
   // OK unless Control is stopping or has lost its catalog.
   Status MayChange() const;
   void Fail(const Status& why);
@@ -245,14 +254,26 @@ class Control::Impl {
   std::optional<JobId> RunningJobOn(RelationshipId id) const;
   Task<Status> ModifyJob(JobId id, catalog::Operation operation);
 
+  // ---- aspects.cc
+  // What sizes the volumes had at the point. REQUIRES the mutex.
+  Task<Result<std::vector<uint64_t>>> SizesAt(PointId point, std::vector<VolumeId> volumes);
+  // The pairs to make for one aspect, each with its point. REQUIRES the mutex.
+  Task<Result<std::vector<replication::PairSpec>>> PairsAt(AspectRef ref);
+  Task<Result<ModifyAspectsResult>> CopyAspects(ModifyAspectsRequest request, replication::AspectRow row);
+
+  // ---- pairing.cc
+  // Ends when the job has, or after the time.
+  Task<void> WaitForJobOr(JobId job, uint64_t wait_us);
+
   // ---- modify.cc
   Task<Result<ModifyResult>> CarryModify(replication::ModifySpec spec, std::optional<catalog::CopyState> wait);
 
   Surroundings surroundings_;
   std::unique_ptr<catalog::Catalog> catalog_;
   Directory directory_;
+  replication::Scratch scratch_;  // for drafts
   std::map<PoolId, OpenPool> pools_;
-  std::map<VolumeId, block::VolumeInfo> used_;  // as last read
+  std::unordered_map<VolumeId, block::VolumeInfo> used_;  // as last read
   io::AsyncMutex changes_;
   bool stopping_ = false;
   Status failed_;  // why nothing can be changed any more: the catalog's state is not known

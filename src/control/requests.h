@@ -12,6 +12,7 @@
 #include "block/types.h"
 #include "catalog/model.h"
 #include "io/clock.h"
+#include "replication/aspects.h"
 #include "replication/settings.h"
 
 namespace lockstep::control {
@@ -161,6 +162,56 @@ struct ModifyListRequest {
   std::optional<catalog::CopyState> wait_for_copy_state{};
 };
 
+// Pairs for the members that a group relationship gets.
+struct AddElementsRequest {
+  ReplicaOptions options{};  // sync_type and mode: those of the relationship
+  GroupRelationshipId synchronized{};
+  std::vector<VolumeId> source_elements{};
+  std::vector<VolumeId> target_elements{};  // empty: made
+  std::optional<uint16_t> consistency{};    // only what the relationship has
+};
+
+// A group relationship around pairs that there are.
+struct GroupFromPairsRequest {
+  std::string relationship_name{};
+  std::vector<RelationshipId> pairs{};
+  std::optional<GroupId> source_group{};  // empty, or of exactly the pairs' sources
+  std::string source_group_name{};
+  std::optional<GroupId> target_group{};
+  std::string target_group_name{};
+  std::optional<uint16_t> consistency{};
+  ReplicationSettings settings{};
+  std::optional<catalog::CopyState> wait_for_copy_state{};
+};
+
+struct CreateAspectRequest {
+  std::string name{};  // empty: generated
+  catalog::SyncType sync_type = catalog::SyncType::kSnapshot;
+  std::optional<catalog::Mode> mode{};
+  ReplicationSettings settings{};
+  std::optional<GroupId> source_group{};  // exactly one of the two
+  std::optional<VolumeId> source_element{};
+  std::optional<uint16_t> consistency{};  // of a group
+};
+
+// A SettingsDefineState: an aspect as seen from one of the volumes that it is about, or from its group.
+struct AspectRef {
+  AspectId aspect{};
+  std::optional<VolumeId> element{};  // absent: from its group
+};
+
+struct ModifyAspectsRequest {
+  replication::AspectOperation operation{};
+  std::vector<AspectRef> settings_states{};  // for targets all of one kind, sync type and mode
+  bool as_list = false;                      // ModifyListSettingsDefineState
+  ReplicaOptions options{};                  // of targets; sync_type and mode: the aspect's
+  // Of these at most one.
+  std::vector<VolumeId> target_elements{};
+  std::vector<GroupId> target_groups{};
+  std::optional<uint64_t> target_element_count{};  // of each source
+  std::vector<std::string> element_names{};        // of targets to make
+};
+
 // ---- Answers. `job` is set when the work goes on after the answer (return code 4096); everything else is final.
 
 struct ReplicaResult {
@@ -182,6 +233,14 @@ struct GroupReplicaResult {
   GroupId target_group{};
   std::vector<RelationshipId> pairs{};
   std::vector<VolumeId> target_elements{};
+};
+
+struct ModifyAspectsResult {
+  std::optional<JobId> job{};
+  std::vector<RelationshipId> pairs{};
+  std::vector<GroupRelationshipId> groups{};  // around them, if any
+  std::vector<VolumeId> target_elements{};
+  std::vector<GroupId> target_groups{};
 };
 
 struct ModifyResult {

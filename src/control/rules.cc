@@ -82,10 +82,6 @@ Status CheckTargets(const catalog::Directory& directory, const ReplicaOptions& o
   }
   const uint16_t supplier = options.settings.target_element_supplier.value_or(4);
   if (supplier == 5) return InvalidArgument("TargetElementSupplier is 5 (Client must supply): name the targets");
-  if (supplier == 1) {
-    return InvalidState("TargetElementSupplier is 1 (Use existing), and no existing volume is picked for you: name the "
-                        "targets, or ask for new ones with 2 or 4");
-  }
   if (!options.target_pool) return Status::Ok();
   if (directory.Find(*options.target_pool) == nullptr) return NotFound("TargetPool does not exist");
   for (const VolumeId& source : sources) {

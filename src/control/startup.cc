@@ -105,6 +105,7 @@ Task<Status> Control::Impl::Start() {
   const auto guard = co_await changes_.Lock();
   LS_CO_ASSIGN_OR_RETURN(const catalog::Contents contents, catalog_->Load());
   directory_ = Directory(contents);
+  scratch_.directory = directory_;
   surroundings_.pools.OnBadBlock([this](PoolId pool, const block::BadBlock& bad) {
     surroundings_.control_loop.Post([this, pool, bad] { SeeBadBlock(pool, bad); });
   });

@@ -35,6 +35,13 @@ struct VolumeView {
   uint32_t connections = 0;      // clients now
 };
 
+// What is cheap to know of a volume, for lists of many. Valid until something changes.
+struct VolumeGlance {
+  const catalog::VolumeRecord* record = nullptr;
+  uint64_t used = 0;  // as in VolumeView
+  bool is_source = false, is_target = false, is_exported = false;
+};
+
 struct ExportView {
   catalog::ExportRecord record{};
   bool published = false;        // false: the volume is not host accessible now, or its pool has failed

@@ -209,6 +209,19 @@ PoolView Control::Impl::ViewOf(const catalog::PoolRecord& record) const {
   return view;
 }
 
+Status Control::Impl::PoolState(PoolId id) const {
+  const auto found = pools_.find(id);
+  return found == pools_.end() ? Status(Code::kUnavailable, "the pool is not open") : found->second.state;
+}
+
+std::optional<VolumeGlance> Control::Impl::Glance(VolumeId id) const {
+  const VolumeRecord* record = directory_.Find(id);
+  if (record == nullptr) return std::nullopt;
+  const auto used = used_.find(id);
+  return VolumeGlance{record, used == used_.end() ? 0 : used->second.used, !directory_.SourceOf(id).empty(),
+                      directory_.TargetOf(id) != nullptr, !directory_.ExportsOf(id).empty()};
+}
+
 VolumeView Control::Impl::ViewOf(const VolumeRecord& record) const {
   VolumeView view;
   view.record = record;

@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "replication/aspects.h"
+#include "replication/methods.h"
 #include "replication/table.h"
 
 namespace lockstep::replication {
@@ -14,21 +16,15 @@ using catalog::Mode;
 constexpr std::array kTypes = {ReplicationType::kSynchronousSnapshotLocal, ReplicationType::kSynchronousCloneLocal,
                                ReplicationType::kAsynchronousCloneLocal};
 
-// CIM_ReplicationServiceCapabilities.SupportedSynchronousActions: CreateElementReplica, CreateGroupReplica,
-// ModifyReplicaSynchronization, ModifyListSynchronization, GetReplicationRelationships, CreateGroup, DeleteGroup,
-// AddMembers, RemoveMembers, CreateListReplica, CreateGroupReplicaFromElements, GetReplicationRelationshipInstances.
-constexpr std::array<uint16_t, 12> kSynchronousActions = {2, 3, 5, 6, 10, 12, 13, 14, 15, 19, 20, 21};
-// Those of them that return a job when every byte is to be copied.
-constexpr std::array<uint16_t, 6> kAsynchronousActions = {2, 3, 5, 6, 19, 20};
-
 // GetSupportedFeatures. 2 Replication groups, 3 Multi-hop element replication, 9 Targets allocated from Shared storage
-// pool, 24 Adjustable CopyPriority, 44 Local targets allocated from sources resource pool, 51 Client can supply target
-// ElementName.
-constexpr std::array<uint16_t, 6> kFeatures = {2, 3, 9, 24, 44, 51};
+// pool, 14 Source is associated to SynchronizationAspect, 24 Adjustable CopyPriority, 44 Local targets allocated from
+// sources resource pool, 45 Supports SynchronizationAspect, 51 Client can supply target ElementName.
+constexpr std::array<uint16_t, 8> kFeatures = {2, 3, 9, 14, 24, 44, 45, 51};
 // GetSupportedGroupFeatures. 2 One-to-many replication, 5 Empty replication groups allowed, 8 Multihop element
 // replication, 13 Group can be temporary, 14 Group is nameable, 15 Supports target element count, 23 Element can be
-// member of multiple groups, 38 Provider can create local target group, 56 Client can supply RelationshipName.
-constexpr std::array<uint16_t, 9> kGroupFeatures = {2, 5, 8, 13, 14, 15, 23, 38, 56};
+// member of multiple groups, 38 Provider can create local target group, 44 Supports ConsistencyExempt when adding to
+// group, 49 Supports SynchronizationAspect of replication group, 56 Client can supply RelationshipName.
+constexpr std::array<uint16_t, 11> kGroupFeatures = {2, 5, 8, 13, 14, 15, 23, 38, 44, 49, 56};
 // GetSupportedListFeatures. 2 List is supported, 3 Sequential consistency, 4 No consistency.
 constexpr std::array<uint16_t, 3> kListFeatures = {2, 3, 4};
 constexpr std::array<uint16_t, 1> kConsistency = {2};  // Sequentially Consistent
@@ -39,29 +35,66 @@ SyncType TypeOf(ReplicationType type) {
 
 bool IsLegal(Legality legality) { return legality != Legality::kIllegal && legality != Legality::kNotSupported; }
 
-bool IsAlias(Operation operation) { return operation == Operation::kUnprepare; }
+// The states that are asked about: that one, or all that can be met. The pairs of a Mixed group can be in any.
+std::vector<CopyState> StatesToAsk(SyncType type, Scope scope, std::optional<CopyState> state) {
+  std::vector<CopyState> states;
+  for (const CopyState one : kColumns) {
+    const bool mixed = state == CopyState::kMixed && scope == Scope::kGroup;
+    const bool asked = !state || mixed || one == *state;
+    if (asked && IsMet(type, one)) states.push_back(one);
+  }
+  return states;
+}
 
-SupportedOperation SupportedOf(SyncType type, Operation operation, std::optional<CopyState> state) {
+bool IsLegalIn(SyncType type, Operation operation, Scope scope, CopyState state) {
+  const Verdict verdict = Decide(type, state, operation);
+  if (scope == Scope::kElement && verdict.scopes == Scopes::kGroupOnly) return false;
+  return IsLegal(verdict.legality);
+}
+
+// Legal in one of the states; in all of them for `everywhere`.
+bool IsSupported(SyncType type, Operation operation, Scope scope, std::span<const CopyState> states, bool everywhere) {
+  const auto legal = [&](CopyState state) { return IsLegalIn(type, operation, scope, state); };
+  if (everywhere) return !states.empty() && std::all_of(states.begin(), states.end(), legal);
+  return std::any_of(states.begin(), states.end(), legal);
+}
+
+SupportedOperation Described(SyncType type, Operation operation, std::span<const CopyState> states, bool everywhere) {
   SupportedOperation described{operation};
-  described.requires_force = true;
-  for (const CopyState from : kColumns) {
-    if (state ? from != *state : !IsMet(type, from)) continue;
-    const Verdict verdict = Decide(type, from, operation);
-    if (verdict.legality == Legality::kLegal || verdict.legality == Legality::kNoOp) described.requires_force = false;
+  bool always = true, sometimes = false;
+  for (const CopyState state : states) {
+    const Verdict verdict = Decide(type, state, operation);
+    const bool freely = verdict.legality == Legality::kLegal || verdict.legality == Legality::kNoOp;
+    always = always && freely;
+    sometimes = sometimes || freely;
     if (verdict.swaps_keys) described.updates_synchronized_path = true;
   }
+  described.requires_force = everywhere ? !always : !sometimes;
   return described;
 }
 
-bool IsSupported(SyncType type, Operation operation, Scope scope, std::optional<CopyState> state) {
-  if (IsAlias(operation)) return false;
-  return std::any_of(kColumns.begin(), kColumns.end(), [&](CopyState from) {
-    if (state ? from != *state : !IsMet(type, from)) return false;
-    const Verdict verdict = Decide(type, from, operation);
-    if (scope == Scope::kElement && verdict.scopes == Scopes::kGroupOnly) return false;
-    return IsLegal(verdict.legality);
-  });
+std::vector<SupportedOperation> OperationsIn(SyncType type, Scope scope, std::span<const CopyState> states,
+                                             bool everywhere) {
+  std::vector<SupportedOperation> supported;
+  for (uint16_t number = kFirstOperation; number <= kLastOperation; ++number) {
+    const Operation operation = static_cast<Operation>(number);
+    if (!IsSupported(type, operation, scope, states, everywhere)) continue;
+    supported.push_back(Described(type, operation, states, everywhere));
+  }
+  return supported;
 }
+
+// Gives a property a value as SettingRow has it.
+struct Setter {
+  ReplicationSettings& settings;
+  uint64_t value;
+  void operator()(IntervalMember interval) const { settings.*interval.us = value; }
+  void operator()(std::optional<bool> ReplicationSettings::* flag) const { settings.*flag = value == 3; }
+  template <typename T>
+  void operator()(std::optional<T> ReplicationSettings::* number) const {
+    settings.*number = static_cast<T>(value);
+  }
+};
 
 Status UnknownNumber(const char* what, uint16_t number) {
   return InvalidArgument(std::string(what) + " " + std::to_string(number) + " has no meaning in the schema");
@@ -100,8 +133,21 @@ Result<SyncTypeAndMode> FromReplicationType(ReplicationType type) {
   return NotSupported("ReplicationType " + std::to_string(number) + " is not supported");
 }
 
-std::span<const uint16_t> SynchronousActions() { return kSynchronousActions; }
-std::span<const uint16_t> AsynchronousActions() { return kAsynchronousActions; }
+std::vector<uint16_t> SynchronousActions() {
+  std::vector<uint16_t> actions;
+  for (const ServiceMethod& method : ServiceMethods()) {
+    if (method.answers != Answers::kNotSupported) actions.push_back(method.action);
+  }
+  return actions;
+}
+
+std::vector<uint16_t> AsynchronousActions() {
+  std::vector<uint16_t> actions;
+  for (const ServiceMethod& method : ServiceMethods()) {
+    if (method.answers == Answers::kAtOnceOrJob) actions.push_back(method.action);
+  }
+  return actions;
+}
 
 std::span<const uint16_t> Features(ReplicationType type) {
   return IsSupported(type) ? std::span<const uint16_t>(kFeatures) : std::span<const uint16_t>();
@@ -117,15 +163,14 @@ std::span<const uint16_t> SupportedConsistency(ReplicationType type) {
 }
 
 std::vector<SupportedOperation> SupportedOperations(ReplicationType type, Scope scope, std::optional<CopyState> state) {
-  std::vector<SupportedOperation> supported;
-  if (!IsSupported(type)) return supported;
-  for (uint16_t number = kFirstOperation; number <= kLastOperation; ++number) {
-    const Operation operation = static_cast<Operation>(number);
-    if (IsSupported(TypeOf(type), operation, scope, state)) {
-      supported.push_back(SupportedOf(TypeOf(type), operation, state));
-    }
-  }
-  return supported;
+  if (!IsSupported(type)) return {};
+  return OperationsIn(TypeOf(type), scope, StatesToAsk(TypeOf(type), scope, state), state.has_value());
+}
+
+std::vector<SupportedOperation> SupportedOperationsIn(ReplicationType type, Scope scope,
+                                                      const std::vector<CopyState>& states) {
+  if (!IsSupported(type)) return {};
+  return OperationsIn(TypeOf(type), scope, states, true);
 }
 
 std::vector<SupportedOperation> SupportedListOperations(ReplicationType type, Scope scope,
@@ -137,6 +182,16 @@ std::vector<SupportedOperation> SupportedListOperations(ReplicationType type, Sc
   return supported;
 }
 
+std::vector<uint16_t> SupportedAspectOperations(ReplicationType type, bool in_lists) {
+  std::vector<uint16_t> supported;
+  if (!IsSupported(type)) return supported;
+  for (const AspectRow& row : AspectRows()) {
+    if (row.effect == AspectEffect::kNone || (in_lists && !row.in_lists)) continue;
+    supported.push_back(static_cast<uint16_t>(row.operation));
+  }
+  return supported;
+}
+
 std::vector<SupportedCopyState> SupportedCopyStates(ReplicationType type, Scope scope,
                                                     std::optional<Operation> operation) {
   std::vector<SupportedCopyState> supported;
@@ -144,7 +199,7 @@ std::vector<SupportedCopyState> SupportedCopyStates(ReplicationType type, Scope 
   const SyncType sync_type = TypeOf(type);
   for (const CopyState state : kColumns) {
     if (!IsMet(sync_type, state)) continue;
-    if (operation && !IsSupported(sync_type, *operation, scope, state)) continue;
+    if (operation && !IsLegalIn(sync_type, *operation, scope, state)) continue;
     supported.push_back({state, HostAccess(sync_type, state)});
   }
   // The pairs of a group can be in different states when somebody operates on one of them alone.
@@ -158,13 +213,16 @@ std::vector<CopyState> WaitForCopyStates(ReplicationType type, uint16_t method_n
   std::vector<CopyState> states;
   if (!IsSupported(type)) return states;
   const SyncType sync_type = TypeOf(type);
-  const bool creates = method_name == 2 || method_name == 3 || method_name == 7 || method_name == 8;
-  const bool modifies = method_name == 4 || method_name == 5;
-  if (creates) {
-    for (const CreationRow& row : CreationRows()) {
-      if (row.type == sync_type && row.wait != CopyState::kNotApplicable) states.push_back(row.wait);
-    }
+  const std::span<const ServiceMethod> methods = ServiceMethods();
+  const auto method = std::find_if(methods.begin(), methods.end(),
+                                   [&](const ServiceMethod& m) { return m.wait_number == method_name; });
+  if (method_name == 0 || method == methods.end()) return states;
+  const bool creates = method->waits == Waits::kCreation || method->waits == Waits::kStarted;
+  for (const CreationRow& row : CreationRows()) {
+    if (!creates || row.type != sync_type || row.wait == CopyState::kNotApplicable) continue;
+    if (row.started || method->waits == Waits::kCreation) states.push_back(row.wait);
   }
+  const bool modifies = method->waits == Waits::kOperation;
   for (uint16_t number = kFirstOperation; modifies && number <= kLastOperation; ++number) {
     if (operation && static_cast<uint16_t>(*operation) != number) continue;
     const std::span<const CopyState> outcomes = Outcomes(sync_type, static_cast<Operation>(number));
@@ -177,47 +235,24 @@ std::vector<CopyState> WaitForCopyStates(ReplicationType type, uint16_t method_n
 
 ReplicationSettings DefaultSettings(ReplicationType type) {
   ReplicationSettings settings;
-  settings.pairing = 3;
-  settings.unequal_groups_action = 2;
-  settings.unequal_lists_action = 2;
-  settings.desired_copy_methodology = catalog::CopyMethodology::kImplementationDecides;
-  settings.target_element_supplier = 4;
-  settings.thin_provisioning_policy = 7;
-  settings.storage_compression_policy = 7;
-  settings.consistent_point_in_time = false;
-  settings.on_group_or_list_error = 3;
-  settings.copy_priority = catalog::CopyPriority::kSame;
-  settings.multihop = 1;
-  settings.target_element_goal = 2;
-  settings.target_element_resource_pool = 2;
-  settings.consistency_exempt = false;
-  return IsSupported(type) ? settings : ReplicationSettings();
+  for (const SettingRow& row : SettingRows()) {
+    if (row.default_value && IsSupported(type)) std::visit(Setter{settings, *row.default_value}, row.member);
+  }
+  return settings;
 }
 
 Result<std::vector<uint64_t>> SupportedSettingValues(ReplicationType type, uint16_t property_name) {
   if (!IsSupported(type)) return NotSupported("this ReplicationType is not supported");
-  using Values = std::vector<uint64_t>;
-  switch (property_name) {
-    case 2: return Values{2, 3};        // ConsistentPointInTime: false and true
-    case 3: return Values{2, 3, 6};     // DesiredCopyMethodology
-    case 4: return Values{1};           // Multihop
-    case 5: return Values{3};           // OnGroupOrListError: Stop
-    case 6: return Values{2, 3, 4};     // UnequalGroupsAction
-    case 7: return Values{2, 3, 4, 5};  // TargetElementSupplier: nobody looks for existing targets alone
-    case 8: return Values{2, 5, 6, 7};  // ThinProvisioningPolicy: thin to thin
-    case 9: return Values{2, 3, 4};     // Pairing
-    case 12: return Values{2, 3, 4};    // UnequalListsAction
-    case 15: return Values{2, 3, 4};    // ReadOnly
-    case 16: return Values{5, 6, 7};    // StorageCompressionPolicy: as the source, none
-    case 17:                            // TargetElementResourcePool
-    case 18: return Values{2, 3};       // TargetElementGoal
-    case 24: return Values{2, 3};       // ConsistencyExempt
-    default: break;
+  for (const SettingRow& row : SettingRows()) {
+    if (property_name == 0 || row.property_name != property_name) continue;
+    if (!row.advertised) return NotSupported("this property is not supported for the ReplicationType");
+    std::vector<uint64_t> values;
+    for (uint64_t value = 1; value < 64; ++value) {
+      if (row.Accepts(value)) values.push_back(value);
+    }
+    return values;
   }
-  if (property_name < 2 || property_name > 27 || property_name == 22) {
-    return UnknownNumber("PropertyName", property_name);
-  }
-  return NotSupported("this property is not supported for the ReplicationType");
+  return UnknownNumber("PropertyName", property_name);
 }
 
 Result<uint64_t> SupportedMaximum(ReplicationType type, uint16_t component) {

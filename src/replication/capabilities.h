@@ -37,8 +37,8 @@ struct SyncTypeAndMode {
 Result<SyncTypeAndMode> FromReplicationType(ReplicationType type);
 
 // SupportedSynchronousActions and SupportedAsynchronousActions.
-std::span<const uint16_t> SynchronousActions();
-std::span<const uint16_t> AsynchronousActions();
+std::vector<uint16_t> SynchronousActions();
+std::vector<uint16_t> AsynchronousActions();
 
 // The rest: empty answers for a type that is not supported; callers refuse that first.
 std::span<const uint16_t> Features(ReplicationType type);       // GetSupportedFeatures
@@ -51,12 +51,19 @@ struct SupportedOperation {
   bool requires_force = false;           // in every state asked about: never without
   bool updates_synchronized_path = false;
 };
-// GetSupportedOperations and GetSupportedGroupOperations; with `state`, those that are legal there.
+// GetSupportedOperations and GetSupportedGroupOperations; with `state`, those that are legal there. Mixed: those that
+// are legal whatever states the pairs are in.
 std::vector<SupportedOperation> SupportedOperations(ReplicationType type, Scope scope,
                                                     std::optional<catalog::CopyState> state = {});
+// GetSupportedOperationsForSynchronization: legal in each of these states, those of its pairs.
+std::vector<SupportedOperation> SupportedOperationsIn(ReplicationType type, Scope scope,
+                                                      const std::vector<catalog::CopyState>& states);
 // GetSupportedListOperations: the same less the operations on groups' membership and consistency.
 std::vector<SupportedOperation> SupportedListOperations(ReplicationType type, Scope scope,
                                                         std::optional<catalog::CopyState> state = {});
+
+// GetSupportedSettingsDefineStateOperations; with `in_lists`, those of ModifyListSettingsDefineState.
+std::vector<uint16_t> SupportedAspectOperations(ReplicationType type, bool in_lists = false);
 
 struct SupportedCopyState {
   catalog::CopyState state{};
@@ -67,8 +74,8 @@ struct SupportedCopyState {
 std::vector<SupportedCopyState> SupportedCopyStates(ReplicationType type, Scope scope,
                                                     std::optional<catalog::Operation> operation = {});
 
-// GetSupportedWaitForCopyStates: MethodName numbers of that method (2 CreateElementReplica .. 11); 4 and 5 want
-// `operation`, without one they answer the union.
+// GetSupportedWaitForCopyStates: MethodName numbers of that method (2 CreateElementReplica .. 11). Those that modify
+// relationships want `operation`, without one they answer the union.
 std::vector<catalog::CopyState> WaitForCopyStates(ReplicationType type, uint16_t method_name,
                                                   std::optional<catalog::Operation> operation = {});
 

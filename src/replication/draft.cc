@@ -60,9 +60,30 @@ std::vector<VolumeId> WithoutDuplicates(const std::vector<VolumeId>& volumes) {
 
 }  // namespace
 
-Draft::Draft(const Directory& committed, io::Random& random, catalog::WallTime now)
-    : committed_(committed), working_(committed), random_(random), now_(now) {
+Draft::Draft(const Directory& committed, io::Random& random, catalog::WallTime now, Scratch* scratch)
+    : committed_(committed),
+      scratch_(scratch != nullptr && !scratch->in_use ? scratch : nullptr),
+      own_(scratch_ == nullptr ? std::make_unique<Directory>(committed) : nullptr),
+      working_(scratch_ == nullptr ? *own_ : scratch_->directory),
+      random_(random),
+      now_(now) {
+  if (scratch_ != nullptr) scratch_->in_use = true;
   plan_.transaction.id = NewId<catalog::TransactionId>();
+}
+
+Draft::~Draft() {
+  if (scratch_ == nullptr) return;
+  // What was drafted is committed by now, or forgotten.
+  catalog::Mutation back;
+  for (const RecordId& id : touched_) {
+    if (std::optional<Record> record = RecordOf(committed_, id)) {
+      back.puts.push_back(*std::move(record));
+    } else {
+      back.removes.push_back(id);
+    }
+  }
+  working_.Apply(back);
+  scratch_->in_use = false;
 }
 
 void Draft::Put(Record record) {
@@ -133,6 +154,14 @@ void Draft::RemoveVolume(VolumeId volume) {
   for (const GroupId& group : groups) RemoveMembers(group, {volume});
   Add(block::DeleteVolume{volume});
   Remove(volume);
+}
+
+void Draft::AddMember(GroupId id, VolumeId member) {
+  GroupRecord group = *working_.Find(id);
+  const bool present = std::find(group.members.begin(), group.members.end(), member) != group.members.end();
+  if (present) return;
+  group.members.push_back(member);
+  Put(std::move(group));
 }
 
 void Draft::RemoveMembers(GroupId id, const std::set<VolumeId>& members, std::optional<bool> delete_on_empty) {

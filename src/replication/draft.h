@@ -4,6 +4,7 @@
 // Pure but for the ids that it draws. Single use.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,10 +27,21 @@ struct Plan {
   std::vector<catalog::PointId> points;    // likewise
 };
 
+// A second copy of the catalog for drafts to work on, one at a time, so that none has to copy the whole of it. Equal to
+// what is committed while no draft uses it: whoever commits a mutation applies it here, too.
+struct Scratch {
+  catalog::Directory directory{};
+  bool in_use = false;
+};
+
 class Draft {
  public:
-  // `committed` does not change before Finish, and outlives the draft like `random`.
-  Draft(const catalog::Directory& committed, io::Random& random, catalog::WallTime now);
+  // `committed` does not change before Finish, and outlives the draft like `random` and `scratch`. Works on a copy of
+  // its own when there is no scratch, or another draft uses it.
+  Draft(const catalog::Directory& committed, io::Random& random, catalog::WallTime now, Scratch* scratch = nullptr);
+  ~Draft();
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
 
   // The catalog as it will be, with everything drafted so far.
   const catalog::Directory& directory() const { return working_; }
@@ -63,6 +75,8 @@ class Draft {
 
   // The volume goes, with its exports and its places in groups. REQUIRES: no relationship names it.
   void RemoveVolume(catalog::VolumeId volume);
+  // Appends; one that is a member stays where it is.
+  void AddMember(catalog::GroupId group, catalog::VolumeId member);
   // Takes members out of a group. An empty group goes if it, or `delete_on_empty`, says so.
   void RemoveMembers(catalog::GroupId group, const std::set<catalog::VolumeId>& members,
                      std::optional<bool> delete_on_empty = std::nullopt);
@@ -80,7 +94,9 @@ class Draft {
   void RemoveGroupRelationship(catalog::GroupRelationshipId id);
 
   const catalog::Directory& committed_;
-  catalog::Directory working_;
+  Scratch* const scratch_;  // null: `own_` is worked on
+  std::unique_ptr<catalog::Directory> own_;
+  catalog::Directory& working_;
   io::Random& random_;
   const catalog::WallTime now_;
   Plan plan_;

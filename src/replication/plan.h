@@ -24,6 +24,10 @@ struct PairSpec {
   catalog::VolumeId source{};
   std::optional<catalog::VolumeId> target{};  // an existing volume that becomes the target; absent: one is made
   std::string target_name{};                  // of the one to make; must be free
+  // What the target shows: an existing point of the source, and the size that the source had there. Nil: a new point,
+  // if the pair is to be started.
+  catalog::PointId point{};
+  uint64_t size = 0;
 };
 
 // A group relationship around the pairs.
@@ -40,11 +44,13 @@ struct CreateSpec {
   catalog::Mode mode{};
   std::vector<PairSpec> pairs{};
   std::optional<GroupSpec> group{};
+  catalog::GroupRelationshipId join{};    // without `group`: one that there is, which the pairs join; nil: none
+  bool consistency_exempt = false;        // `join`
   CreationRow row{};                      // where it ends
   bool full_copy = false;
   catalog::CopyPriority priority = catalog::CopyPriority::kSame;
   catalog::ReadOnlyEnd read_only = catalog::ReadOnlyEnd::kNeither;
-  std::string method{};                   // for the job: "CreateGroupReplica"
+  std::string method{};                   // for the job: "CreateGroupReplica"; empty: the caller makes the job
 };
 
 struct CreateOutcome {
@@ -57,6 +63,40 @@ struct CreateOutcome {
 // invalid-argument: sizes, source and target the same, a cycle. in-use: a target that is one already, is a source, or
 // has a client. invalid-state: a source that is a target without content. not-supported: more than one pool.
 Result<CreateOutcome> PlanCreate(Draft& draft, const CreateSpec& spec, const HostUse& in_use);
+
+// invalid-state: the volume is a target without content. not-found.
+Status CheckSource(const catalog::Directory& directory, catalog::VolumeId source);
+// Whether the existing volume could become the target of a new pair now; otherwise what PlanCreate would answer.
+Status MayPair(const catalog::Directory& directory, catalog::VolumeId source, catalog::VolumeId target,
+               const HostUse& in_use);
+
+// Existing pairs as one group relationship. `spec` as in CreateSpec; the source group, if any, and the target group
+// hold the pairs' volumes. invalid-argument: the pairs differ in sync type or mode. in-use: one belongs to a group
+// relationship already.
+Result<catalog::GroupRelationshipId> PlanGroupOf(Draft& draft, const GroupSpec& spec,
+                                                 const std::vector<catalog::RelationshipId>& pairs);
+
+// ---- Aspects: points with a name and no target.
+
+struct AspectSpec {
+  std::string name{};
+  catalog::SyncType sync_type{};
+  catalog::Mode mode{};
+  std::vector<catalog::VolumeId> sources{};
+  catalog::GroupId source_group{};
+  bool consistency_enabled = false;
+};
+
+// invalid-state: a source that is a target without content. not-supported: more than one pool.
+Result<catalog::AspectId> PlanAspect(Draft& draft, const AspectSpec& spec);
+
+// The sources become what they were at the aspect's point. `sizes` are theirs then. in-use: a client is connected to
+// one of them. invalid-state: one is a target itself.
+Status PlanAspectRestore(Draft& draft, catalog::AspectId aspect, const std::vector<catalog::VolumeId>& sources,
+                         const std::vector<uint64_t>& sizes, const HostUse& in_use);
+
+// The aspect is no longer about the source (nil: about anything). With the last one it goes, and lets go of its point.
+Status PlanAspectRemoval(Draft& draft, catalog::AspectId aspect, catalog::VolumeId source);
 
 // ---- Modification.
 

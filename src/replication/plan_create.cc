@@ -14,8 +14,6 @@ using catalog::RelationshipRecord;
 using catalog::VolumeId;
 using catalog::VolumeRecord;
 
-namespace {
-
 Status CheckSource(const Directory& directory, VolumeId source) {
   if (directory.Find(source) == nullptr) return NotFound("a source volume does not exist: " + source.ToString());
   const RelationshipRecord* upstream = directory.TargetOf(source);
@@ -23,6 +21,8 @@ Status CheckSource(const Directory& directory, VolumeId source) {
   return InvalidState(fmt::format("{} has no content of its own now: {} is {}", NameOf(directory, source),
                                   Describe(directory, *upstream), catalog::Name(upstream->state)));
 }
+
+namespace {
 
 // Whether `volume` is `source` or something that source was copied from.
 bool IsUpstream(const Directory& directory, VolumeId volume, VolumeId source) {
@@ -32,6 +32,10 @@ bool IsUpstream(const Directory& directory, VolumeId volume, VolumeId source) {
     if (next == nullptr) return false;
     at = next->source;
   }
+}
+
+uint64_t SourceSize(const Directory& directory, const PairSpec& pair) {
+  return pair.point.IsNil() ? directory.Find(pair.source)->size : pair.size;
 }
 
 Status CheckTarget(const Directory& directory, const PairSpec& pair, const HostUse& in_use) {
@@ -55,7 +59,7 @@ Status CheckTarget(const Directory& directory, const PairSpec& pair, const HostU
   if (in_use(*pair.target)) {
     return InUse(fmt::format("{} is in use by a host; disconnect its clients first", target->name));
   }
-  const uint64_t source_size = directory.Find(pair.source)->size;
+  const uint64_t source_size = SourceSize(directory, pair);
   if (target->size < source_size) {
     return InvalidArgument(fmt::format("{} has {} bytes, {} needs {}; grow the target or name a larger one",
                                        target->name, target->size, source_name, source_size));
@@ -65,7 +69,11 @@ Status CheckTarget(const Directory& directory, const PairSpec& pair, const HostU
 
 Status CheckPair(Draft& draft, const PairSpec& pair, const HostUse& in_use) {
   const Directory& directory = draft.directory();
-  LS_RETURN_IF_ERROR(CheckSource(directory, pair.source));
+  if (pair.point.IsNil()) {
+    LS_RETURN_IF_ERROR(CheckSource(directory, pair.source));
+  } else if (directory.Find(pair.source) == nullptr) {
+    return NotFound("a source volume does not exist: " + pair.source.ToString());
+  }
   LS_RETURN_IF_ERROR(draft.UsePool(directory.Find(pair.source)->pool));
   if (pair.target) {
     LS_RETURN_IF_ERROR(CheckTarget(directory, pair, in_use));
@@ -80,17 +88,18 @@ Status CheckPair(Draft& draft, const PairSpec& pair, const HostUse& in_use) {
 // Gives the pair its target volume, with the source's content when there is a point.
 VolumeId PrepareTarget(Draft& draft, const PairSpec& pair, catalog::PointId point) {
   const VolumeRecord source = *draft.directory().Find(pair.source);
+  const uint64_t size = SourceSize(draft.directory(), pair);
   if (pair.target) {
     if (!point.IsNil()) draft.Add(block::SetContent{*pair.target, point, pair.source});
     return *pair.target;
   }
   const VolumeId target = draft.NewId<VolumeId>();
   if (point.IsNil()) {
-    draft.Add(block::CreateVolume{target, source.size});
+    draft.Add(block::CreateVolume{target, size});
   } else {
     draft.Add(block::Clone{point, pair.source, target, 0});
   }
-  draft.Put(VolumeRecord{target, source.pool, pair.target_name, source.size, draft.now()});
+  draft.Put(VolumeRecord{target, source.pool, pair.target_name, size, draft.now()});
   return target;
 }
 
@@ -103,6 +112,7 @@ RelationshipRecord MakeRecord(Draft& draft, const CreateSpec& spec, const PairSp
   record.point = point;
   record.full_copy = spec.full_copy;
   record.priority = spec.priority;
+  record.consistency_exempt = spec.consistency_exempt;
   record.read_only = spec.read_only;
   record.methodology = spec.full_copy ? catalog::CopyMethodology::kFullCopy
                                       : catalog::CopyMethodology::kImplementationDecides;
@@ -130,18 +140,48 @@ catalog::GroupRelationshipId AddGroup(Draft& draft, const CreateSpec& spec, cons
   relation.consistency_enabled = group.consistency_enabled;
   relation.when_established = draft.now();
   draft.Put(relation);
+  for (const VolumeId& target : targets) draft.AddMember(group.target_group, target);
   catalog::GroupRecord members = *draft.directory().Find(group.target_group);
-  for (const VolumeId& target : targets) {
-    const bool present = std::find(members.members.begin(), members.members.end(), target) != members.members.end();
-    if (!present) members.members.push_back(target);
-  }
   // One transaction takes the point of all sources: the targets are one instant, whether that was asked for or not.
   members.consistent_point_in_time = spec.row.started;
   draft.Put(std::move(members));
   return relation.id;
 }
 
+// The pairs' volumes become members of the ends of the group relationship that they join.
+Status JoinGroup(Draft& draft, const CreateSpec& spec, const std::vector<VolumeId>& targets) {
+  const catalog::GroupRelationshipRecord relation = *draft.directory().Find(spec.join);
+  for (const RelationshipId& id : draft.directory().PairsOf(relation.id)) {
+    LS_RETURN_IF_ERROR(draft.UsePool(draft.directory().Find(draft.directory().Find(id)->target)->pool));
+  }
+  for (size_t i = 0; i < targets.size(); ++i) {
+    if (!relation.source_group.IsNil()) draft.AddMember(relation.source_group, spec.pairs[i].source);
+    draft.AddMember(relation.target_group, targets[i]);
+  }
+  catalog::GroupRecord members = *draft.directory().Find(relation.target_group);
+  members.consistent_point_in_time = false;
+  draft.Put(std::move(members));
+  return Status::Ok();
+}
+
+// The new point that the pairs without one need.
+catalog::PointId PointFor(Draft& draft, const CreateSpec& spec) {
+  std::vector<VolumeId> sources;
+  for (const PairSpec& pair : spec.pairs) {
+    if (pair.point.IsNil()) sources.push_back(pair.source);
+  }
+  return spec.row.started && !sources.empty() ? draft.TakePoint(sources) : catalog::PointId();
+}
+
 }  // namespace
+
+Status MayPair(const Directory& directory, VolumeId source, VolumeId target, const HostUse& in_use) {
+  LS_RETURN_IF_ERROR(CheckSource(directory, source));
+  PairSpec pair{source, target};
+  LS_RETURN_IF_ERROR(CheckTarget(directory, pair, in_use));
+  if (directory.Find(source)->pool == directory.Find(target)->pool) return Status::Ok();
+  return NotSupported("the volumes are in different pools");
+}
 
 catalog::JobId AddCopyJob(Draft& draft, const std::vector<RelationshipId>& pairs, const std::string& method) {
   catalog::JobRecord job;
@@ -184,12 +224,13 @@ Result<CreateOutcome> PlanCreate(Draft& draft, const CreateSpec& spec, const Hos
       return InvalidArgument(NameOf(draft.directory(), source) + " is named as source and as target");
     }
   }
-  const catalog::PointId point = spec.row.started ? draft.TakePoint(sources) : catalog::PointId();
+  const catalog::PointId fresh = PointFor(draft, spec);
   CreateOutcome outcome;
   std::vector<RelationshipRecord> records;
   for (const PairSpec& pair : spec.pairs) {
     // Names that the same call wants twice are found here, when the first of them is in the draft.
     if (!pair.target) LS_RETURN_IF_ERROR(CheckPair(draft, pair, in_use));
+    const catalog::PointId point = pair.point.IsNil() ? fresh : pair.point;
     RelationshipRecord record = MakeRecord(draft, spec, pair, point);
     record.target = PrepareTarget(draft, pair, point);
     outcome.targets.push_back(record.target);
@@ -197,11 +238,16 @@ Result<CreateOutcome> PlanCreate(Draft& draft, const CreateSpec& spec, const Hos
     records.push_back(std::move(record));
   }
   if (spec.group) outcome.group = AddGroup(draft, spec, outcome.targets);
+  if (!spec.join.IsNil()) {
+    LS_RETURN_IF_ERROR(JoinGroup(draft, spec, outcome.targets));
+    outcome.group = spec.join;
+  }
   for (RelationshipRecord& record : records) {
     record.group = outcome.group.value_or(catalog::GroupRelationshipId());
     draft.Put(std::move(record));
   }
-  if (spec.row.started && spec.full_copy) outcome.job = AddCopyJob(draft, outcome.pairs, spec.method);
+  const bool copies = spec.row.started && spec.full_copy;
+  if (copies && !spec.method.empty()) outcome.job = AddCopyJob(draft, outcome.pairs, spec.method);
   return outcome;
 }
 

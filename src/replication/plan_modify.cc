@@ -300,13 +300,6 @@ Status SetConsistency(Draft& draft, const ModifySpec& spec) {
   return Status::Ok();
 }
 
-void Append(Draft& draft, catalog::GroupId id, VolumeId member) {
-  GroupRecord group = *draft.directory().Find(id);
-  const bool present = std::find(group.members.begin(), group.members.end(), member) != group.members.end();
-  if (!present) group.members.push_back(member);
-  draft.Put(std::move(group));
-}
-
 Status AddSyncPair(Draft& draft, const ModifySpec& spec, const GroupRelationshipRecord& group, RelationshipId id) {
   const Directory& directory = draft.directory();
   const RelationshipRecord* found = directory.Find(id);
@@ -335,8 +328,8 @@ Status AddSyncPair(Draft& draft, const ModifySpec& spec, const GroupRelationship
   }
   pair.group = group.id;
   pair.consistency_exempt = spec.consistency_exempt;
-  if (!group.source_group.IsNil()) Append(draft, group.source_group, pair.source);
-  Append(draft, group.target_group, pair.target);
+  if (!group.source_group.IsNil()) draft.AddMember(group.source_group, pair.source);
+  draft.AddMember(group.target_group, pair.target);
   draft.Put(std::move(pair));
   return Status::Ok();
 }

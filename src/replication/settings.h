@@ -2,11 +2,14 @@
 // schema's, or that of the replication type; replication/capabilities.h answers them).
 //
 // Properties that no replication type here can honour are refused when they ask for something other than what happens
-// anyway; CheckSettings says which.
+// anyway. SettingRows says which, for checking, for the capabilities and for whoever reads and writes instances.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
 
 #include "base/status.h"
 #include "catalog/states.h"
@@ -44,6 +47,35 @@ struct ReplicationSettings {
 
   bool operator==(const ReplicationSettings&) const = default;
 };
+
+// Where a property stands in the settings. An interval is one of microseconds that CIM writes as a datetime.
+struct IntervalMember {
+  std::optional<uint64_t> ReplicationSettings::* us;
+};
+using SettingMember = std::variant<std::optional<uint16_t> ReplicationSettings::*,
+                                   std::optional<uint64_t> ReplicationSettings::*,
+                                   std::optional<bool> ReplicationSettings::*,
+                                   std::optional<catalog::CopyMethodology> ReplicationSettings::*,
+                                   std::optional<catalog::CopyPriority> ReplicationSettings::*,
+                                   std::optional<catalog::ReadOnlyEnd> ReplicationSettings::*, IntervalMember>;
+
+// One property. Values are as GetSupportedReplicationSettingData writes them: a boolean is 2 (false) or 3 (true).
+struct SettingRow {
+  std::string_view name;
+  SettingMember member;
+  uint16_t property_name = 0;           // of GetSupportedReplicationSettingData; 0: has none there
+  uint16_t first = 0, last = 0;         // the schema's value map; 0, 0: any number
+  bool zero = false;                    // 0 has a meaning, too
+  bool advertised = false;              // as supported; otherwise only what asks for nothing is accepted
+  uint64_t accepted = 0;                // bit n: the value n
+  std::optional<uint64_t> default_value{};
+  std::string_view why;                 // the other values are refused
+  bool Accepts(uint64_t value) const { return value < 64 && (accepted >> value & 1) != 0; }
+};
+// Every property of CIM_ReplicationSettingData, in the schema's order.
+std::span<const SettingRow> SettingRows();
+// As such a value; nothing when the property is absent.
+std::optional<uint64_t> ValueOf(const ReplicationSettings& settings, const SettingMember& member);
 
 // invalid-argument: a number outside the schema's value map. not-supported: a legal wish that nothing here can fulfil.
 Status CheckSettings(const ReplicationSettings& settings);

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include "replication/capabilities.h"
+#include "replication/aspects.h"
+#include "replication/methods.h"
 #include "replication/table.h"
 
 namespace lockstep::replication {
@@ -107,8 +109,10 @@ void AppendAccess(std::string& out) {
 
 void AppendCreation(std::string& out) {
   out +=
-      "\n## Creation\n\nWhat WaitForCopyState means to CreateElementReplica, CreateListReplica, CreateGroupReplica and "
-      "CreateGroupReplicaFromElements; any other value is return code 5.\n\n"
+      "\n## Creation\n\nWhat WaitForCopyState means to the methods that make replicas; any other value is return code "
+      "5. Where the target shows an aspect's point (ModifySettingsDefineState, ModifyListSettingsDefineState), and "
+      "where pairs that there are become a group (CreateGroupReplicaFromElementSynchronizations), only the started "
+      "ones.\n\n"
       "| SyncType | WaitForCopyState | ends | |\n| --- | --- | --- | --- |\n";
   for (const CreationRow& row : CreationRows()) {
     const bool null = row.wait == CopyState::kNotApplicable;
@@ -121,6 +125,54 @@ std::string Numbers(std::span<const uint16_t> numbers) {
   std::string text;
   for (const uint16_t number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
   return text;
+}
+
+void AppendAspects(std::string& out) {
+  out +=
+      "\n## Aspects\n\nThe operations of ModifySettingsDefineState, legal in every state that an aspect can be in "
+      "here (Synchronized, Restored).\n\n"
+      "| operation | of | also in lists | |\n| --- | --- | --- | --- |\n";
+  for (const AspectRow& row : AspectRows()) {
+    const bool supported = row.effect != AspectEffect::kNone;
+    const char* of = !supported ? "" : row.groups_only ? "a group" : "a volume, a group";
+    out += fmt::format("| {} {} | {} | {} | {}{} |\n", static_cast<uint16_t>(row.operation), row.name, of,
+                       row.in_lists ? "yes" : "no", supported ? "" : "not supported (1): ", row.text);
+  }
+}
+
+void AppendMethods(std::string& out) {
+  out +=
+      "\n## Methods\n\nOf CIM_ReplicationService. The number is that of SupportedSynchronousActions and "
+      "SupportedAsynchronousActions.\n\n| method | answers |\n| --- | --- |\n";
+  for (const ServiceMethod& method : ServiceMethods()) {
+    const char* answers = method.answers == Answers::kAtOnce ? "at once" : "at once, or a job";
+    if (method.answers == Answers::kNotSupported) answers = "1, Not Supported: it is about a second site";
+    out += fmt::format("| {} {} | {} |\n", method.action, method.name, answers);
+  }
+}
+
+// "2, 3", with booleans as words.
+std::string AcceptedText(const SettingRow& row) {
+  const bool flag = std::holds_alternative<std::optional<bool> ReplicationSettings::*>(row.member);
+  std::string text;
+  for (uint64_t value = 0; value < 64; ++value) {
+    if (!row.Accepts(value)) continue;
+    const std::string word = flag ? (value == 3 ? "true" : "false") : std::to_string(value);
+    text += (text.empty() ? "" : ", ") + word;
+  }
+  return text;
+}
+
+void AppendSettings(std::string& out) {
+  out +=
+      "\n## Settings\n\nWhat CIM_ReplicationSettingData may say; other values of the schema are return code 1, numbers "
+      "that it does not know 5. What is not advertised is answered by GetSupportedReplicationSettingData with 7, and "
+      "accepted only where it asks for nothing.\n\n"
+      "| property | accepted | advertised | the others |\n| --- | --- | --- | --- |\n";
+  for (const SettingRow& row : SettingRows()) {
+    out += fmt::format("| {} | {} | {} | {} |\n", row.name, AcceptedText(row),
+                       row.advertised && row.property_name != 0 ? "yes" : "no", row.why);
+  }
 }
 
 void AppendCapabilities(std::string& out) {
@@ -147,6 +199,9 @@ std::string TableAsMarkdown() {
   }
   AppendAccess(out);
   AppendCreation(out);
+  AppendAspects(out);
+  AppendMethods(out);
+  AppendSettings(out);
   AppendCapabilities(out);
   return out;
 }

@@ -1,5 +1,5 @@
-// CIM_SynchronizationAspect: retained points without a target, as Dissolve leaves them behind. A client removes one
-// with DeleteInstance.
+// CIM_SynchronizationAspect: retained points without a target, made by CreateSynchronizationAspect or left behind by
+// Dissolve. A client removes one with DeleteInstance or ModifySettingsDefineState.
 #include "smis/aspects.h"
 #include "smis/providers.h"
 
@@ -18,6 +18,34 @@ std::vector<wbem::ObjectPath> AspectSources(const Face& face, const catalog::Asp
   return sources;
 }
 
+std::vector<wbem::ObjectPath> SettingsStates(const Face& face, const std::vector<catalog::AspectId>& aspects) {
+  std::vector<wbem::ObjectPath> all;
+  for (catalog::AspectId id : aspects) {
+    Result<catalog::AspectRecord> aspect = face.control.Aspect(id);
+    if (!aspect.ok()) continue;
+    for (const wbem::ObjectPath& source : AspectSources(face, *aspect)) {
+      all.push_back(face.paths.SettingsState(source, id));
+    }
+  }
+  return all;
+}
+
+Instance AspectInstance(const Face& face, const catalog::AspectRecord& aspect) {
+  constexpr uint16_t kSequentiallyConsistent = 2, kNotApplicable = 2, kImplementationDecides = 2;
+  Instance instance = InstanceAt(face.paths.Aspect(aspect.id));
+  instance.Add("ElementName", aspect.name);
+  instance.Add("SyncType", aspect.sync_type);
+  instance.Add("ConsistencyEnabled", aspect.consistency_enabled);
+  if (aspect.consistency_enabled) instance.Add("ConsistencyType", kSequentiallyConsistent);
+  instance.Add("CopyStatus", kNotApplicable);
+  instance.Add("CopyMethodology", kImplementationDecides);
+  instance.Add("WhenPointInTime", When(aspect.when_point_in_time));
+  const std::vector<wbem::ObjectPath> sources = AspectSources(face, aspect);
+  if (!sources.empty()) instance.Add("SourceElement", sources.front().ToString());
+  instance.Add("SyncState", aspect.state);
+  return instance;
+}
+
 namespace {
 
 class AspectProvider final : public FaceProvider {
@@ -26,9 +54,15 @@ class AspectProvider final : public FaceProvider {
 
   Status Enumerate(const wbem::RequestContext&, const wbem::InstanceSink& sink) override {
     for (const catalog::AspectRecord& aspect : control().Aspects()) {
-      if (!sink(Make(aspect))) break;
+      if (!sink(AspectInstance(face(), aspect))) break;
     }
     return {};
+  }
+
+  Result<Instance> Get(const wbem::RequestContext&, const wbem::ObjectPath& path) override {
+    std::optional<catalog::AspectId> id = paths().AsAspect(path);
+    if (!id) return NotFound("there is no synchronization aspect " + path.ToString());
+    return AspectInstance(face(), *control().Aspect(*id));
   }
 
   Task<Status> Delete(wbem::RequestContext, wbem::ObjectPath path) override {
@@ -36,26 +70,6 @@ class AspectProvider final : public FaceProvider {
     if (!id) co_return NotFound("there is no synchronization aspect " + path.ToString());
     Status status = co_await control().DeleteAspect(*id);
     co_return status;
-  }
-
- private:
-  Instance Make(const catalog::AspectRecord& aspect) const {
-    constexpr uint16_t kSequentiallyConsistent = 2, kNotApplicable = 2, kImplementationDecides = 2;
-    Instance instance = InstanceAt(paths().Aspect(aspect.id));
-    instance.Add("ElementName", aspect.name);
-    instance.Add("SyncType", aspect.sync_type);
-    instance.Add("ConsistencyEnabled", aspect.consistency_enabled);
-    if (aspect.consistency_enabled) instance.Add("ConsistencyType", kSequentiallyConsistent);
-    instance.Add("CopyStatus", kNotApplicable);
-    instance.Add("CopyMethodology", kImplementationDecides);
-    instance.Add("WhenPointInTime", When(aspect.when_point_in_time));
-    if (!aspect.source_group.IsNil()) {
-      instance.Add("SourceElement", paths().Group(aspect.source_group).ToString());
-    } else if (!aspect.sources.empty()) {
-      instance.Add("SourceElement", paths().Volume(aspect.sources.front()).ToString());
-    }
-    instance.Add("SyncState", aspect.state);
-    return instance;
   }
 };
 

@@ -17,14 +17,11 @@ namespace {
 using Walk = void (*)(const Face& face, const ObjectPath* end, const PairSink& sink);
 
 // The volumes to look at: the one that `end` names, or all when it names something else.
-std::vector<control::VolumeView> VolumesFor(const Face& face, const ObjectPath* end) {
-  if (end && wbem::NameEquals(end->class_name, kVolumeClass)) {
-    std::optional<catalog::VolumeId> id = face.paths.AsVolume(*end);
-    Result<control::VolumeView> view = id ? face.control.Volume(*id) : Result<control::VolumeView>(NotFound("gone"));
-    if (!view.ok()) return {};
-    return {*view};
-  }
-  return face.control.Volumes();
+std::vector<catalog::VolumeId> VolumesFor(const Face& face, const ObjectPath* end) {
+  if (!end || !wbem::NameEquals(end->class_name, kVolumeClass)) return face.control.VolumeIds();
+  std::optional<catalog::VolumeId> id = face.paths.AsVolume(*end);
+  if (!id) return {};
+  return {*id};
 }
 
 void HostedService(const Face& face, const ObjectPath*, const PairSink& sink) {
@@ -41,9 +38,37 @@ void HostedStoragePool(const Face& face, const ObjectPath*, const PairSink& sink
 }
 
 void SystemDevice(const Face& face, const ObjectPath* end, const PairSink& sink) {
-  for (const control::VolumeView& volume : VolumesFor(face, end)) {
-    if (!sink({face.paths.System(), face.paths.Volume(volume.record.id), {}})) return;
+  const std::vector<catalog::VolumeId> volumes = VolumesFor(face, end);
+  for (catalog::VolumeId volume : volumes) {
+    if (!sink({face.paths.System(), face.paths.Volume(volume), {}})) return;
   }
+  const std::vector<control::PoolView> pools = face.control.Pools();
+  for (const control::PoolView& pool : pools) {
+    for (const block::DeviceInfo& device : pool.devices) {
+      if (!sink({face.paths.System(), face.paths.Extent(device.id), {}})) return;
+    }
+  }
+}
+
+void ConcreteComponent(const Face& face, const ObjectPath*, const PairSink& sink) {
+  const std::vector<control::PoolView> pools = face.control.Pools();
+  for (const control::PoolView& pool : pools) {
+    for (const block::DeviceInfo& device : pool.devices) {
+      if (!sink({face.paths.Pool(pool.record.id), face.paths.Extent(device.id), {}})) return;
+    }
+  }
+}
+
+void InstalledSoftwareIdentity(const Face& face, const ObjectPath*, const PairSink& sink) {
+  sink({face.paths.System(), face.paths.Software(), {}});
+}
+
+void HostedAccessPoint(const Face& face, const ObjectPath*, const PairSink& sink) {
+  sink({face.paths.System(), face.paths.AccessPoint(), {}});
+}
+
+void SapAvailableForElement(const Face& face, const ObjectPath*, const PairSink& sink) {
+  sink({face.paths.AccessPoint(), face.paths.System(), {}});
 }
 
 void AllocatedFromStoragePool(const Face& face, const ObjectPath* end, const PairSink& sink) {
@@ -52,9 +77,12 @@ void AllocatedFromStoragePool(const Face& face, const ObjectPath* end, const Pai
     pair.properties.push_back({"SpaceConsumed", SpaceOf(face.control, pool).size});
     if (!sink(std::move(pair))) return;
   }
-  for (const control::VolumeView& volume : VolumesFor(face, end)) {
-    Pair pair{face.paths.Pool(volume.record.pool), face.paths.Volume(volume.record.id), {}};
-    pair.properties.push_back({"SpaceConsumed", volume.used});
+  const std::vector<catalog::VolumeId> volumes = VolumesFor(face, end);
+  for (catalog::VolumeId id : volumes) {
+    const std::optional<control::VolumeGlance> volume = face.control.Glance(id);
+    if (!volume) continue;
+    Pair pair{face.paths.Pool(volume->record->pool), face.paths.Volume(id), {}};
+    pair.properties.push_back({"SpaceConsumed", volume->used});
     if (!sink(std::move(pair))) return;
   }
 }
@@ -76,8 +104,9 @@ void ElementCapabilities(const Face& face, const ObjectPath*, const PairSink& si
 
 void ElementSettingData(const Face& face, const ObjectPath* end, const PairSink& sink) {
   constexpr uint16_t kYes = 1;
-  for (const control::VolumeView& volume : VolumesFor(face, end)) {
-    Pair pair{face.paths.Volume(volume.record.id), face.paths.Setting(volume.record.id), {}};
+  const std::vector<catalog::VolumeId> volumes = VolumesFor(face, end);
+  for (catalog::VolumeId volume : volumes) {
+    Pair pair{face.paths.Volume(volume), face.paths.Setting(volume), {}};
     pair.properties.push_back({"IsDefault", kYes});
     pair.properties.push_back({"IsCurrent", kYes});
     if (!sink(std::move(pair))) return;
@@ -119,8 +148,11 @@ void ServiceAffectsElement(const Face& face, const ObjectPath*, const PairSink& 
 }
 
 void OwningJobElement(const Face& face, const ObjectPath*, const PairSink& sink) {
-  for (const catalog::JobRecord& job : face.control.Jobs()) {
-    if (!sink({face.paths.ReplicationService(), face.paths.Job(job.id), {}})) return;
+  const std::vector<catalog::JobRecord> jobs = face.control.Jobs();
+  for (const catalog::JobRecord& job : jobs) {
+    const bool copies = job.kind == catalog::JobKind::kCopy;
+    ObjectPath owner = copies ? face.paths.ReplicationService() : face.paths.StorageService();
+    if (!sink({std::move(owner), face.paths.Job(job.id), {}})) return;
   }
 }
 
@@ -130,11 +162,12 @@ void OwningJobElement(const Face& face, const ObjectPath*, const PairSink& sink)
 std::vector<ObjectPath> AffectedBy(const Face& face, const catalog::JobRecord& job) {
   std::vector<ObjectPath> elements;
   for (catalog::VolumeId volume : job.volumes) {
-    if (face.control.Volume(volume).ok()) elements.push_back(face.paths.Volume(volume));
+    if (face.control.Glance(volume)) elements.push_back(face.paths.Volume(volume));
   }
   for (catalog::GroupId group : job.groups) {
     if (face.control.Group(group).ok()) elements.push_back(face.paths.Group(group));
   }
+  if (face.control.Pool(job.pool).ok()) elements.push_back(face.paths.Pool(job.pool));
   return elements;
 }
 
@@ -162,6 +195,10 @@ constexpr Row kRows[] = {
     {"Lockstep_HostedService", "Antecedent", "Dependent", HostedService},
     {"Lockstep_HostedStoragePool", "GroupComponent", "PartComponent", HostedStoragePool},
     {"Lockstep_SystemDevice", "GroupComponent", "PartComponent", SystemDevice},
+    {"Lockstep_ConcreteComponent", "GroupComponent", "PartComponent", ConcreteComponent},
+    {"Lockstep_InstalledSoftwareIdentity", "System", "InstalledSoftware", InstalledSoftwareIdentity},
+    {"Lockstep_HostedAccessPoint", "Antecedent", "Dependent", HostedAccessPoint},
+    {"Lockstep_SAPAvailableForElement", "AvailableSAP", "ManagedElement", SapAvailableForElement},
     {"Lockstep_AllocatedFromStoragePool", "Antecedent", "Dependent", AllocatedFromStoragePool},
     {"Lockstep_ElementCapabilities", "ManagedElement", "Capabilities", ElementCapabilities},
     {"Lockstep_ElementSettingData", "ManagedElement", "SettingData", ElementSettingData},

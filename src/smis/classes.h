@@ -6,6 +6,9 @@ namespace lockstep::smis {
 inline constexpr char kSystemClass[] = "Lockstep_StorageSystem";
 inline constexpr char kPoolClass[] = "Lockstep_StoragePool";
 inline constexpr char kVolumeClass[] = "Lockstep_StorageVolume";
+inline constexpr char kExtentClass[] = "Lockstep_StorageExtent";
+inline constexpr char kSoftwareClass[] = "Lockstep_SoftwareIdentity";
+inline constexpr char kAccessPointClass[] = "Lockstep_RemoteServiceAccessPoint";
 inline constexpr char kStorageServiceClass[] = "Lockstep_StorageConfigurationService";
 inline constexpr char kStorageServiceCapabilitiesClass[] = "Lockstep_StorageConfigurationCapabilities";
 inline constexpr char kStorageCapabilitiesClass[] = "Lockstep_StorageCapabilities";

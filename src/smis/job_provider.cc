@@ -85,7 +85,9 @@ Instance JobInstance(const Face& face, const JobRecord& job) {
   instance.Add("TimeOfLastStateChange", When(job.state_changed));
   instance.Add("ElapsedTime", Elapsed(face, job));
   instance.Add("LocalOrUtcTime", kUtc);
-  instance.Add("MethodName", fmt::format("{}:{}.{}", kStorageNamespace, kReplicationServiceClass, job.method));
+  // Scrubs and removals of devices are begun by no method of the model.
+  if (job.kind == catalog::JobKind::kCopy)
+    instance.Add("MethodName", fmt::format("{}:{}.{}", kStorageNamespace, kReplicationServiceClass, job.method));
   return instance;
 }
 
@@ -163,6 +165,23 @@ Task<Outcome> RequestStateChange(FacePtr face, wbem::MethodCall call) {
   co_return Refused(std::move(status));
 }
 
+// CIM_Job.KillJob, the way of older clients: 4 Failed also for a job that has ended, 7 for one that is gone.
+Task<Outcome> KillJob(FacePtr face, wbem::MethodCall call) {
+  constexpr uint32_t kNotFound = 7;
+  Arguments arguments(*face, call);
+  std::optional<catalog::JobId> job = face->paths.AsJob(call.object);
+  if (!job) co_return Refused(kNotFound, lockstep::NotFound("there is no job " + call.object.ToString()));
+  Status status = co_await face->control.CancelJob(*job);
+  if (status.ok() && arguments.Flag("DeleteOnKill").value_or(false)) {
+    status = co_await face->control.DeleteJob(*job);
+    // Who ended with it may have taken it away already.
+    if (status.code() == Code::kNotFound) status = Status();
+  }
+  if (status.ok()) co_return Done();
+  if (status.code() == Code::kNotSupported) co_return Refused(std::move(status));
+  co_return Refused(kFailed, std::move(status));
+}
+
 // CIM_ConcreteJob.GetErrors: NULL unless the job failed.
 Task<Outcome> GetErrors(FacePtr face, wbem::MethodCall call) {
   std::optional<catalog::JobId> id = face->paths.AsJob(call.object);
@@ -176,7 +195,8 @@ Task<Outcome> GetErrors(FacePtr face, wbem::MethodCall call) {
   co_return Done(std::move(out));
 }
 
-constexpr Method kJobMethods[] = {{"RequestStateChange", RequestStateChange}, {"GetErrors", GetErrors}};
+constexpr Method kJobMethods[] = {
+    {"RequestStateChange", RequestStateChange}, {"KillJob", KillJob}, {"GetErrors", GetErrors}};
 
 }  // namespace
 

@@ -109,6 +109,11 @@ std::optional<catalog::GroupId> Arguments::Group(std::string_view name) {
                                      [this](const auto& path) { return face_.paths.AsGroup(path); });
 }
 
+std::vector<catalog::GroupId> Arguments::Groups(std::string_view name) {
+  return References<catalog::GroupId>(name, "replication group",
+                                      [this](const auto& path) { return face_.paths.AsGroup(path); });
+}
+
 std::optional<catalog::PoolId> Arguments::Pool(std::string_view name) {
   return Reference<catalog::PoolId>(name, "pool that volumes are drawn from",
                                     [this](const auto& path) { return face_.paths.AsPool(path); });
@@ -137,6 +142,16 @@ std::optional<control::RelationshipRef> Arguments::Synchronization(std::string_v
 std::vector<control::RelationshipRef> Arguments::Synchronizations(std::string_view name) {
   return References<control::RelationshipRef>(name, "copy relationship",
                                               [this](const auto& path) { return AsRef(face_.paths, path); });
+}
+
+std::optional<control::AspectRef> Arguments::SettingsState(std::string_view name) {
+  return Reference<control::AspectRef>(name, "association of a synchronization aspect",
+                                       [this](const auto& path) { return face_.paths.AsSettingsState(path); });
+}
+
+std::vector<control::AspectRef> Arguments::SettingsStates(std::string_view name) {
+  return References<control::AspectRef>(name, "association of a synchronization aspect",
+                                        [this](const auto& path) { return face_.paths.AsSettingsState(path); });
 }
 
 bool Arguments::StorageGoal(std::string_view name) {

@@ -68,10 +68,13 @@ class Arguments {
   std::optional<catalog::VolumeId> Volume(std::string_view name);
   std::vector<catalog::VolumeId> Volumes(std::string_view name);
   std::optional<catalog::GroupId> Group(std::string_view name);
+  std::vector<catalog::GroupId> Groups(std::string_view name);
   std::optional<catalog::PoolId> Pool(std::string_view name);
   std::vector<catalog::PoolId> Pools(std::string_view name);
   std::optional<control::RelationshipRef> Synchronization(std::string_view name);
   std::vector<control::RelationshipRef> Synchronizations(std::string_view name);
+  std::optional<control::AspectRef> SettingsState(std::string_view name);
+  std::vector<control::AspectRef> SettingsStates(std::string_view name);
   // Settings of a volume to make. Whether there are any: all volumes are alike, so that is all that counts.
   bool StorageGoal(std::string_view name);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "smis/classes.h"
 #include "smis/smis.h"
 
@@ -69,20 +71,34 @@ ObjectPath Paths::ById(const char* class_name, std::string_view kind, std::strin
 
 ObjectPath Paths::Pool(catalog::PoolId id) const { return ById(kPoolClass, "pool", id.ToString()); }
 
-ObjectPath Paths::Volume(catalog::VolumeId id) const {
+ObjectPath Paths::Device(const char* class_name, std::string id) const {
   return {std::string(kStorageNamespace),
-          kVolumeClass,
+          class_name,
           {{"SystemCreationClassName", kSystemClass},
            {"SystemName", system_name_},
-           {"CreationClassName", kVolumeClass},
-           {"DeviceID", id.ToString()}}};
+           {"CreationClassName", class_name},
+           {"DeviceID", std::move(id)}}};
 }
+
+ObjectPath Paths::Volume(catalog::VolumeId id) const { return Device(kVolumeClass, id.ToString()); }
+
+ObjectPath Paths::Extent(block::DeviceId id) const { return Device(kExtentClass, id.ToString()); }
+
+ObjectPath Paths::Software() const { return ById(kSoftwareClass, "software", LOCKSTEP_VERSION); }
+
+ObjectPath Paths::AccessPoint() const { return Service(kAccessPointClass); }
 
 ObjectPath Paths::Setting(catalog::VolumeId id) const { return ById(kStorageSettingClass, "setting", id.ToString()); }
 
 ObjectPath Paths::Group(catalog::GroupId id) const { return ById(kGroupClass, "group", id.ToString()); }
 
 ObjectPath Paths::Aspect(catalog::AspectId id) const { return ById(kAspectClass, "aspect", id.ToString()); }
+
+ObjectPath Paths::SettingsState(const ObjectPath& element, catalog::AspectId id) const {
+  return {std::string(kStorageNamespace),
+          kSettingsDefineStateClass,
+          {{"ManagedElement", element}, {"SettingData", Aspect(id)}}};
+}
 
 ObjectPath Paths::Job(catalog::JobId id) const { return ById(kJobClass, "job", id.ToString()); }
 
@@ -112,13 +128,13 @@ std::optional<catalog::VolumeId> Paths::AsVolume(const ObjectPath& path) const {
   const catalog::VolumeId volume{*id};
   ObjectPath ours = Volume(volume);
   ours.ns = path.ns;
-  if (!path.SameAs(ours) || !control_.Volume(volume).ok()) return std::nullopt;
+  if (!path.SameAs(ours) || !control_.Glance(volume)) return std::nullopt;
   return volume;
 }
 
 std::optional<catalog::VolumeId> Paths::AsSetting(const ObjectPath& path) const {
   std::optional<Uuid> id = IdOf(path, kStorageSettingClass, "setting");
-  if (!id || !control_.Volume(catalog::VolumeId{*id}).ok()) return std::nullopt;
+  if (!id || !control_.Glance(catalog::VolumeId{*id})) return std::nullopt;
   return catalog::VolumeId{*id};
 }
 
@@ -132,6 +148,26 @@ std::optional<catalog::AspectId> Paths::AsAspect(const ObjectPath& path) const {
   std::optional<Uuid> id = IdOf(path, kAspectClass, "aspect");
   if (!id || !control_.Aspect(catalog::AspectId{*id}).ok()) return std::nullopt;
   return catalog::AspectId{*id};
+}
+
+std::optional<control::AspectRef> Paths::AsSettingsState(const ObjectPath& path) const {
+  if (!IsClass(path, kSettingsDefineStateClass)) return std::nullopt;
+  const wbem::Value* element = path.Key("ManagedElement");
+  const wbem::Value* setting = path.Key("SettingData");
+  if (!element || !setting || !element->AsReference() || !setting->AsReference()) return std::nullopt;
+  std::optional<catalog::AspectId> id = AsAspect(*setting->AsReference());
+  if (!id) return std::nullopt;
+  const catalog::AspectRecord aspect = *control_.Aspect(*id);
+  const bool of_group = !aspect.source_group.IsNil() && control_.Group(aspect.source_group).ok();
+  if (of_group) {
+    if (AsGroup(*element->AsReference()) != aspect.source_group) return std::nullopt;
+    return control::AspectRef{*id, std::nullopt};
+  }
+  std::optional<catalog::VolumeId> volume = AsVolume(*element->AsReference());
+  if (!volume || std::find(aspect.sources.begin(), aspect.sources.end(), *volume) == aspect.sources.end()) {
+    return std::nullopt;
+  }
+  return control::AspectRef{*id, volume};
 }
 
 std::optional<catalog::JobId> Paths::AsJob(const ObjectPath& path) const {

@@ -34,8 +34,13 @@ class Paths {
   wbem::ObjectPath Pool(catalog::PoolId id) const;
   wbem::ObjectPath Volume(catalog::VolumeId id) const;
   wbem::ObjectPath Setting(catalog::VolumeId id) const;  // the StorageSetting of the volume
+  wbem::ObjectPath Extent(block::DeviceId id) const;
+  wbem::ObjectPath Software() const;
+  wbem::ObjectPath AccessPoint() const;
   wbem::ObjectPath Group(catalog::GroupId id) const;
   wbem::ObjectPath Aspect(catalog::AspectId id) const;
+  // The SettingsDefineState of an element, a volume or a group, and the aspect.
+  wbem::ObjectPath SettingsState(const wbem::ObjectPath& element, catalog::AspectId id) const;
   wbem::ObjectPath Job(catalog::JobId id) const;
   wbem::ObjectPath Relationship(const catalog::RelationshipRecord& record) const;
   wbem::ObjectPath GroupRelationship(const catalog::GroupRelationshipRecord& record) const;
@@ -46,6 +51,7 @@ class Paths {
   std::optional<catalog::VolumeId> AsSetting(const wbem::ObjectPath& path) const;
   std::optional<catalog::GroupId> AsGroup(const wbem::ObjectPath& path) const;
   std::optional<catalog::AspectId> AsAspect(const wbem::ObjectPath& path) const;
+  std::optional<control::AspectRef> AsSettingsState(const wbem::ObjectPath& path) const;
   std::optional<catalog::JobId> AsJob(const wbem::ObjectPath& path) const;
   std::optional<catalog::RelationshipId> AsRelationship(const wbem::ObjectPath& path) const;
   std::optional<catalog::GroupRelationshipId> AsGroupRelationship(const wbem::ObjectPath& path) const;
@@ -54,6 +60,7 @@ class Paths {
 
  private:
   wbem::ObjectPath Service(const char* class_name) const;
+  wbem::ObjectPath Device(const char* class_name, std::string id) const;
 
   const control::Control& control_;
   std::string system_name_;

@@ -20,8 +20,10 @@ PoolSpace SpaceOf(const control::Control& control, const control::PoolView& pool
   PoolSpace space;
   space.size = pool.state.ok() ? pool.info.size : pool.record.size;
   space.remaining = pool.info.free;
-  for (const control::VolumeView& volume : control.Volumes()) {
-    if (volume.record.pool == pool.record.id) space.consumed += volume.used;
+  const std::vector<catalog::VolumeId> volumes = control.VolumeIds();
+  for (catalog::VolumeId id : volumes) {
+    const std::optional<control::VolumeGlance> volume = control.Glance(id);
+    if (volume && volume->record->pool == pool.record.id) space.consumed += volume->used;
   }
   return space;
 }

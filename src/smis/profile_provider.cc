@@ -13,7 +13,9 @@ using wbem::Pair;
 namespace {
 
 // What conforms to a profile: its central class in SMI-S.
-enum class Central { kSystem, kPools, kStorageService, kReplicationService, kIndicationService };
+enum class Central {
+  kSystem, kPools, kStorageService, kReplicationService, kIndicationService, kSoftware, kAccessPoint
+};
 
 struct Profile {
   std::string_view name;  // exactly as SNIA writes it: clients compare it
@@ -30,6 +32,8 @@ constexpr Profile kProfiles[] = {
     {"Replication Services", Central::kReplicationService},
     {"Job Control", Central::kReplicationService},
     {"Indication", Central::kIndicationService},
+    {"Software", Central::kSoftware},
+    {"Access Points", Central::kAccessPoint},
 };
 
 // Indications are there when the CIM server has them.
@@ -72,6 +76,8 @@ std::vector<ObjectPath> Conformant(const Face& face, Central central) {
     case Central::kIndicationService:
       if (face.indications) return {IndicationService(face)};
       return {};
+    case Central::kSoftware: return {face.paths.Software()};
+    case Central::kAccessPoint: return {face.paths.AccessPoint()};
     case Central::kPools: break;
   }
   std::vector<ObjectPath> pools;

@@ -10,6 +10,8 @@
 
 namespace lockstep::smis {
 
+using catalog::GroupId;
+using catalog::VolumeId;
 using replication::ReplicationType;
 using replication::Scope;
 using wbem::Property;
@@ -217,22 +219,27 @@ Task<Outcome> GetSupportedOperationsForSynchronization(FacePtr face, wbem::Metho
   if (!arguments.status().ok()) co_return Refused(arguments.status());
   catalog::SyncType sync_type{};
   catalog::Mode mode{};
-  catalog::CopyState state{};
+  std::vector<catalog::CopyState> states;
   Scope scope = Scope::kElement;
   if (const auto* element = std::get_if<catalog::RelationshipId>(&*reference)) {
     Result<control::RelationshipView> view = face->control.Relationship(*element);
     if (!view.ok()) co_return Refused(view.status());
-    sync_type = view->record.sync_type, mode = view->record.mode, state = view->record.state;
+    sync_type = view->record.sync_type, mode = view->record.mode;
+    states = {view->record.state};
   } else {
     Result<control::GroupRelationshipView> view =
         face->control.GroupRelationship(std::get<catalog::GroupRelationshipId>(*reference));
     if (!view.ok()) co_return Refused(view.status());
-    sync_type = view->record.sync_type, mode = view->record.mode, state = view->state;
+    sync_type = view->record.sync_type, mode = view->record.mode;
     scope = Scope::kGroup;
+    for (catalog::RelationshipId id : view->pairs) {
+      Result<control::RelationshipView> pair = face->control.Relationship(id);
+      if (pair.ok()) states.push_back(pair->record.state);
+    }
   }
   Result<ReplicationType> type = replication::ToReplicationType(sync_type, mode, false);
   if (!type.ok()) co_return Refused(type.status());
-  co_return OperationsOutcome("SupportedOperations", replication::SupportedOperations(*type, scope, state));
+  co_return OperationsOutcome("SupportedOperations", replication::SupportedOperationsIn(*type, scope, states));
 }
 
 Task<Outcome> GetSupportedMaximum(FacePtr face, wbem::MethodCall call) {
@@ -284,10 +291,10 @@ Task<Outcome> GetDefaultReplicationSettingData(FacePtr face, wbem::MethodCall ca
   co_return outcome;
 }
 
-// 2 ReplicationGroup and 4 GroupSynchronized are named at creation, groups also by ModifyInstance; a relationship of
-// elements and an aspect have no name that a client gives.
+// 2 ReplicationGroup, 4 GroupSynchronized and 5 SynchronizationAspect are named at creation, groups also by
+// ModifyInstance; a relationship of elements has no name that a client gives.
 Task<Outcome> GetElementNameCapabilities(FacePtr face, wbem::MethodCall call) {
-  constexpr uint64_t kGroup = 2, kGroupSynchronized = 4, kLast = 6;
+  constexpr uint64_t kGroup = 2, kGroupSynchronized = 4, kAspect = 5, kLast = 6;
   constexpr uint16_t kAtCreation = 2, kByModifyInstance = 4;
   Arguments arguments(*face, call);
   arguments.Require("ElementType");
@@ -296,7 +303,7 @@ Task<Outcome> GetElementNameCapabilities(FacePtr face, wbem::MethodCall call) {
   if (type < kGroup || type > kLast) co_return Refused(InvalidArgument("ElementType must be 2 to 6"));
   std::vector<uint16_t> features;
   if (type == kGroup) features = {kAtCreation, kByModifyInstance};
-  if (type == kGroupSynchronized) features = {kAtCreation};
+  if (type == kGroupSynchronized || type == kAspect) features = {kAtCreation};
   std::vector<Property> out;
   if (!features.empty()) {
     out.push_back({"MaxElementNameLen", static_cast<uint16_t>(catalog::kMaxNameLength)});
@@ -320,6 +327,93 @@ Task<Outcome> GetSupportedReplicationTypesForSystem(FacePtr face, wbem::MethodCa
   co_return outcome;
 }
 
+Task<Outcome> GetSupportedSettingsDefineStateOperations(FacePtr face, wbem::MethodCall call) {
+  Arguments arguments(*face, call);
+  Result<ReplicationType> type = ReadType(arguments);
+  if (!type.ok()) co_return Refused(type.status());
+  Outcome outcome = co_await Answer("SupportedOperations", Numbers(replication::SupportedAspectOperations(*type)));
+  co_return outcome;
+}
+
+// What can be made of the element, alone or with another, as the parallel arrays of GetSynchronizationSupported.
+struct SynchronizationSupport {
+  bool as_source = false, as_target = false;
+};
+
+SynchronizationSupport SupportOf(const control::Control& control, VolumeId local, std::optional<VolumeId> other) {
+  if (other) return {control.MayPair(local, *other).ok(), control.MayPair(*other, local).ok()};
+  Result<control::VolumeView> view = control.Volume(local);
+  return {view.ok() && view->host_accessible, false};
+}
+
+// A group as the source of another; its members pair with the other's in their order.
+bool MayCopyGroup(const control::Control& control, GroupId source, std::optional<GroupId> target) {
+  Result<catalog::GroupRecord> from = control.Group(source);
+  if (!from.ok() || from->members.empty() || from->reserved_as == catalog::ReservedAs::kTargetOnly) return false;
+  std::vector<VolumeId> targets;
+  if (target) {
+    Result<catalog::GroupRecord> to = control.Group(*target);
+    if (!to.ok() || source == *target || to->reserved_as == catalog::ReservedAs::kSourceOnly) return false;
+    targets = to->members;
+    for (const control::GroupRelationshipView& view : control.GroupRelationships()) {
+      if (view.record.target_group == *target) return false;
+    }
+  }
+  if (!targets.empty() && targets.size() != from->members.size()) return false;
+  for (size_t i = 0; i < from->members.size(); ++i) {
+    const std::optional<VolumeId> to = targets.empty() ? std::nullopt : std::optional(targets[i]);
+    if (!SupportOf(control, from->members[i], to).as_source) return false;
+  }
+  return true;
+}
+
+Task<Outcome> GetSynchronizationSupported(FacePtr face, wbem::MethodCall call) {
+  constexpr uint64_t kElement = 2, kGroup = 3, kAspect = 4;
+  constexpr uint16_t kAsSource = 2, kAsTarget = 3;
+  Arguments arguments(*face, call);
+  arguments.Require("LocalElement");
+  arguments.Settings();
+  arguments.RefuseRemote({"OtherElementAccessPoint"});
+  const wbem::ObjectPath* local = call["LocalElement"].AsReference();
+  const bool of_group = local && wbem::NameEquals(local->class_name, kGroupClass);
+  const uint64_t method = arguments.Number("MethodName").value_or(of_group ? kGroup : kElement);
+  if (method < kElement || method > kAspect) arguments.Fail(InvalidArgument("MethodName must be 2 to 4"));
+  if (method != kAspect && of_group != (method == kGroup)) {
+    arguments.Fail(
+        InvalidArgument("LocalElement is a volume for CreateElementReplica, a group for CreateGroupReplica"));
+  }
+  if (method == kAspect && arguments.Has("OtherElement")) {
+    arguments.Fail(InvalidArgument("a synchronization aspect has no OtherElement"));
+  }
+  SynchronizationSupport support;
+  if (of_group) {
+    std::optional<GroupId> group = arguments.Group("LocalElement"), other = arguments.Group("OtherElement");
+    if (group && arguments.status().ok()) {
+      support.as_source = MayCopyGroup(face->control, *group, other);
+      support.as_target = other && MayCopyGroup(face->control, *other, group);
+    }
+  } else {
+    std::optional<VolumeId> volume = arguments.Volume("LocalElement"), other = arguments.Volume("OtherElement");
+    if (volume && arguments.status().ok()) support = SupportOf(face->control, *volume, other);
+  }
+  if (!arguments.status().ok()) co_return Refused(arguments.status());
+  std::vector<uint16_t> sync_types, modes, roles;
+  for (ReplicationType type : replication::SupportedReplicationTypes()) {
+    Result<replication::SyncTypeAndMode> what = replication::FromReplicationType(type);
+    for (uint16_t role : {kAsSource, kAsTarget}) {
+      if (!(role == kAsSource ? support.as_source : support.as_target)) continue;
+      sync_types.push_back(static_cast<uint16_t>(what->sync_type));
+      modes.push_back(static_cast<uint16_t>(what->mode));
+      roles.push_back(role);
+    }
+  }
+  std::vector<Property> out;
+  out.push_back({"SyncTypes", Value::Array(sync_types)});
+  out.push_back({"Modes", Value::Array(modes)});
+  out.push_back({"LocalElementRole", Value::Array(roles)});
+  co_return Done(std::move(out));
+}
+
 constexpr Method kReplicationCapabilitiesMethods[] = {
     {"ConvertSyncTypeToReplicationType", ConvertSyncTypeToReplicationType},
     {"ConvertReplicationTypeToSyncType", ConvertReplicationTypeToSyncType},
@@ -336,6 +430,8 @@ constexpr Method kReplicationCapabilitiesMethods[] = {
     {"GetSupportedGroupOperations", GetSupportedGroupOperations},
     {"GetSupportedListOperations", GetSupportedListOperations},
     {"GetSupportedOperationsForSynchronization", GetSupportedOperationsForSynchronization},
+    {"GetSupportedSettingsDefineStateOperations", GetSupportedSettingsDefineStateOperations},
+    {"GetSynchronizationSupported", GetSynchronizationSupported},
     {"GetSupportedMaximum", GetSupportedMaximum},
     {"GetDefaultConsistency", GetDefaultConsistency},
     {"GetDefaultGroupPersistency", GetDefaultGroupPersistency},

@@ -6,11 +6,9 @@ namespace lockstep::smis {
 using catalog::VolumeId;
 using wbem::Value;
 
-namespace {
-
-control::ReplicaOptions ReadOptions(Arguments& arguments) {
+control::ReplicaOptions ReadReplicaOptions(Arguments& arguments, bool read_type) {
   control::ReplicaOptions options;
-  arguments.Require("SyncType");
+  if (read_type) arguments.Require("SyncType");
   if (std::optional<catalog::SyncType> type = arguments.Enum<catalog::SyncType>("SyncType")) options.sync_type = *type;
   options.mode = arguments.Enum<catalog::Mode>("Mode");
   options.settings = arguments.Settings();
@@ -21,6 +19,8 @@ control::ReplicaOptions ReadOptions(Arguments& arguments) {
   arguments.RefuseRemote({"SourceAccessPoint", "TargetAccessPoint", "ConnectivityCollection"});
   return options;
 }
+
+namespace {
 
 std::optional<uint16_t> ReadConsistency(Arguments& arguments) { return arguments.Enum<uint16_t>("Consistency"); }
 
@@ -47,7 +47,7 @@ void AddGroupName(const Face& face, catalog::GroupId id, const char* parameter, 
 Task<Outcome> CreateElementReplica(FacePtr face, wbem::MethodCall call) {
   Arguments arguments(*face, call);
   control::CreateElementReplicaRequest request;
-  request.options = ReadOptions(arguments);
+  request.options = ReadReplicaOptions(arguments, true);
   request.element_name = arguments.Text("ElementName").value_or("");
   arguments.Require("SourceElement");
   std::optional<VolumeId> source = arguments.Volume("SourceElement");
@@ -65,7 +65,7 @@ Task<Outcome> CreateElementReplica(FacePtr face, wbem::MethodCall call) {
 Task<Outcome> CreateListReplica(FacePtr face, wbem::MethodCall call) {
   Arguments arguments(*face, call);
   control::CreateListReplicaRequest request;
-  request.options = ReadOptions(arguments);
+  request.options = ReadReplicaOptions(arguments, true);
   request.element_names = arguments.Texts("ElementNames");
   arguments.Require("SourceElements");
   request.source_elements = arguments.Volumes("SourceElements");
@@ -90,7 +90,7 @@ Task<Outcome> CreateListReplica(FacePtr face, wbem::MethodCall call) {
 Task<Outcome> CreateGroupReplica(FacePtr face, wbem::MethodCall call) {
   Arguments arguments(*face, call);
   control::CreateGroupReplicaRequest request;
-  request.options = ReadOptions(arguments);
+  request.options = ReadReplicaOptions(arguments, true);
   request.relationship_name = arguments.Text("RelationshipName").value_or("");
   request.source_group = arguments.Group("SourceGroup");
   request.source_element = arguments.Volume("SourceElement");
@@ -106,7 +106,7 @@ Task<Outcome> CreateGroupReplica(FacePtr face, wbem::MethodCall call) {
 Task<Outcome> CreateGroupReplicaFromElements(FacePtr face, wbem::MethodCall call) {
   Arguments arguments(*face, call);
   control::CreateGroupReplicaFromElementsRequest request;
-  request.options = ReadOptions(arguments);
+  request.options = ReadReplicaOptions(arguments, true);
   request.relationship_name = arguments.Text("RelationshipName").value_or("");
   request.source_group = arguments.Group("SourceGroup");
   arguments.Require("SourceElements");

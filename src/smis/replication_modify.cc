@@ -7,25 +7,6 @@ namespace lockstep::smis {
 
 using wbem::Value;
 
-namespace {
-
-// Paths of the SettingsDefineState associations that Dissolve left behind.
-std::vector<wbem::ObjectPath> SettingsStates(const Face& face, const std::vector<catalog::AspectId>& aspects) {
-  std::vector<wbem::ObjectPath> all;
-  for (catalog::AspectId id : aspects) {
-    Result<catalog::AspectRecord> aspect = face.control.Aspect(id);
-    if (!aspect.ok()) continue;
-    for (const wbem::ObjectPath& source : AspectSources(face, *aspect)) {
-      all.push_back({std::string(kStorageNamespace),
-                     kSettingsDefineStateClass,
-                     {{"ManagedElement", source}, {"SettingData", face.paths.Aspect(id)}}});
-    }
-  }
-  return all;
-}
-
-}  // namespace
-
 Task<Outcome> ModifyReplicaSynchronization(FacePtr face, wbem::MethodCall call) {
   Arguments arguments(*face, call);
   control::ModifyReplicaRequest request;

@@ -1,7 +1,7 @@
 #include "smis/replication_settings.h"
 
 #include <algorithm>
-#include <array>
+#include <span>
 #include <variant>
 
 #include <fmt/format.h>
@@ -13,52 +13,8 @@ using wbem::Value;
 
 namespace {
 
-struct Interval {
-  std::optional<uint64_t> ReplicationSettings::* us;
-};
-
-using Member = std::variant<std::optional<uint16_t> ReplicationSettings::*,
-                            std::optional<uint64_t> ReplicationSettings::*,
-                            std::optional<bool> ReplicationSettings::*,
-                            std::optional<catalog::CopyMethodology> ReplicationSettings::*,
-                            std::optional<catalog::CopyPriority> ReplicationSettings::*,
-                            std::optional<catalog::ReadOnlyEnd> ReplicationSettings::*, Interval>;
-
-struct Field {
-  std::string_view name;
-  Member member;
-};
-
-using S = ReplicationSettings;
-
-const std::array<Field, 26> kFields = {{
-    {"Pairing", &S::pairing},
-    {"UnequalGroupsAction", &S::unequal_groups_action},
-    {"DesiredCopyMethodology", &S::desired_copy_methodology},
-    {"TargetElementSupplier", &S::target_element_supplier},
-    {"ThinProvisioningPolicy", &S::thin_provisioning_policy},
-    {"ConsistentPointInTime", &S::consistent_point_in_time},
-    {"DeltaUpdateInterval", Interval{&S::delta_update_interval_us}},
-    {"Multihop", &S::multihop},
-    {"OnGroupOrListError", &S::on_group_or_list_error},
-    {"CopyPriority", &S::copy_priority},
-    {"CopyRecoveryMode", &S::copy_recovery_mode},
-    {"DeltaUpdateBlocks", &S::delta_update_blocks},
-    {"FailedCopyStopsHostIO", &S::failed_copy_stops_host_io},
-    {"UnequalListsAction", &S::unequal_lists_action},
-    {"ReadOnly", &S::read_only},
-    {"StorageCompressionPolicy", &S::storage_compression_policy},
-    {"AutoDelete", &S::auto_delete},
-    {"RRCHardwareCompressionEnabled", &S::rrc_hardware_compression_enabled},
-    {"RRCSoftwareCompressionEnabled", &S::rrc_software_compression_enabled},
-    {"TargetElementGoal", &S::target_element_goal},
-    {"TargetElementResourcePool", &S::target_element_resource_pool},
-    {"TimeBeforeRemoval", Interval{&S::time_before_removal_us}},
-    {"ConsistencyExempt", &S::consistency_exempt},
-    {"ConsistentAsyncCopy", &S::consistent_async_copy},
-    {"DesiredRPO", Interval{&S::desired_rpo_us}},
-    {"MaximumSkew", &S::maximum_skew},
-}};
+using replication::IntervalMember;
+using replication::SettingRow;
 
 // Properties of the superclasses, which say nothing about the copy.
 bool IsInherited(std::string_view name) {
@@ -74,7 +30,7 @@ struct Reader {
   ReplicationSettings& settings;
   const Value& value;
 
-  bool operator()(Interval interval) const {
+  bool operator()(IntervalMember interval) const {
     std::optional<wbem::Datetime> time = value.AsDatetime();
     if (!time) {
       // Instances written as MOF carry datetimes as strings.
@@ -109,7 +65,7 @@ struct Writer {
   std::string_view name;
   wbem::Instance& instance;
 
-  void operator()(Interval interval) const {
+  void operator()(IntervalMember interval) const {
     if (const std::optional<uint64_t>& us = settings.*interval.us) {
       instance.Set(name, wbem::Datetime::Interval(*us));
     }
@@ -134,12 +90,13 @@ Result<ReplicationSettings> ReadSettings(const Value& parameter) {
   }
   for (const wbem::Property& property : instance->properties) {
     if (property.value.is_null() || IsInherited(property.name)) continue;
-    auto field = std::find_if(kFields.begin(), kFields.end(),
-                              [&](const Field& f) { return wbem::NameEquals(f.name, property.name); });
-    if (field == kFields.end()) {
+    const std::span<const SettingRow> rows = replication::SettingRows();
+    auto row = std::find_if(rows.begin(), rows.end(),
+                            [&](const SettingRow& one) { return wbem::NameEquals(one.name, property.name); });
+    if (row == rows.end()) {
       return InvalidArgument(fmt::format("CIM_ReplicationSettingData has no property {}", property.name));
     }
-    if (!std::visit(Reader{settings, property.value}, field->member)) {
+    if (!std::visit(Reader{settings, property.value}, row->member)) {
       return InvalidArgument(
           fmt::format("ReplicationSettingData: {} cannot be '{}'", property.name, property.value.ToText()));
     }
@@ -155,7 +112,9 @@ wbem::Instance DefaultSettingsInstance(const Face& face, replication::Replicatio
   instance.Add("ElementName", fmt::format("Default settings of replication type {}", number));
   instance.Add("ChangeableType", kNotChangeablePersistent);
   const ReplicationSettings settings = replication::DefaultSettings(type);
-  for (const Field& field : kFields) std::visit(Writer{settings, field.name, instance}, field.member);
+  for (const SettingRow& row : replication::SettingRows()) {
+    std::visit(Writer{settings, row.name, instance}, row.member);
+  }
   return instance;
 }
 

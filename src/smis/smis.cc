@@ -10,10 +10,9 @@ namespace {
 
 constexpr std::string_view kInteropFiles[] = {"qualifiers.mof", "core.mof", "interop.mof", "event.mof",
                                               "lockstep_interop.mof"};
-constexpr std::string_view kStorageFiles[] = {"qualifiers.mof",  "core.mof",
-                                              "interop.mof",     "event.mof",
-                                              "lockstep_interop.mof", "storage.mof",
-                                              "replication.mof", "lockstep.mof"};
+constexpr std::string_view kStorageFiles[] = {
+    "qualifiers.mof", "core.mof",   "interop.mof",     "event.mof",   "lockstep_interop.mof",
+    "storage.mof",    "access.mof", "replication.mof", "masking.mof", "lockstep.mof"};
 
 struct ProviderOfClass {
   const char* class_name;
@@ -25,6 +24,9 @@ constexpr ProviderOfClass kProviders[] = {
     {kPoolClass, MakePoolProvider},
     {kStorageCapabilitiesClass, MakeStorageCapabilitiesProvider},
     {kVolumeClass, MakeVolumeProvider},
+    {kExtentClass, MakeExtentProvider},
+    {kSoftwareClass, MakeSoftwareProvider},
+    {kAccessPointClass, MakeAccessPointProvider},
     {kStorageSettingClass, MakeStorageSettingProvider},
     {kStorageServiceClass, MakeStorageServiceProvider},
     {kStorageServiceCapabilitiesClass, MakeStorageServiceCapabilitiesProvider},

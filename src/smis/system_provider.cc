@@ -14,6 +14,9 @@ class SystemProvider final : public FaceProvider {
     wbem::Instance instance = InstanceAt(paths().System());
     instance.Add("ElementName", face().identity.element_name);
     instance.Add("NameFormat", "Other");
+    const std::string& host = face().identity.element_name;
+    instance.Add("OtherIdentifyingInfo", wbem::Value::Array(std::vector<std::string>{host}));
+    instance.Add("IdentifyingDescriptions", wbem::Value::Array(std::vector<std::string>{"Host Name"}));
     instance.Add("Caption", "Lockstep storage system");
     instance.Add("Dedicated", wbem::Value::Array(std::vector<uint16_t>{kStorage, kBlockServer}));
     std::vector<std::string> broken;

@@ -11,26 +11,35 @@ using wbem::Value;
 namespace {
 
 // CIM_StorageExtent.Usage.
-uint16_t UsageOf(const control::VolumeView& volume) {
+uint16_t UsageOf(const control::VolumeGlance& volume) {
   constexpr uint16_t kUnrestricted = 2, kLocalSource = 6, kLocalTarget = 8, kLocalSourceOrTarget = 10;
-  const bool source = !volume.source_of.empty();
-  const bool target = volume.target_of.has_value();
-  if (source && target) return kLocalSourceOrTarget;
-  if (source) return kLocalSource;
-  return target ? kLocalTarget : kUnrestricted;
+  if (volume.is_source && volume.is_target) return kLocalSourceOrTarget;
+  if (volume.is_source) return kLocalSource;
+  return volume.is_target ? kLocalTarget : kUnrestricted;
 }
 
-}  // namespace
-
-Instance VolumeInstance(const Face& face, const control::VolumeView& volume, const Status& state) {
+// Instances of many volumes are made one after another: what they have in common is made once, and the core makes their
+// paths from the keys.
+Instance Make(const Face& face, const control::VolumeGlance& volume, const Status& state) {
   constexpr uint16_t kNaa = 9, kVpd83Type3 = 2, kFixedBlock = 2, kReadWrite = 3, kNone = 2;
-  const uint64_t blocks = volume.record.size / block::kBlockSize;
-  Instance instance = InstanceAt(face.paths.Volume(volume.record.id));
-  instance.Add("ElementName", volume.record.name);
-  instance.Add("Name", NaaName(volume.record.id));
+  // What clients that do not go by Name look for (libstoragemgmt).
+  static const Value kNaaDescription = Value::Array(std::vector<std::string>{"NAA;VPD83Type3"});
+  static const Value kNoStatus = Value::Array(std::vector<uint16_t>{kNone});
+  const catalog::VolumeRecord& record = *volume.record;
+  const uint64_t blocks = record.size / block::kBlockSize;
+  Instance instance(kVolumeClass);
+  instance.properties.reserve(40);
+  instance.Add("SystemCreationClassName", kSystemClass);
+  instance.Add("SystemName", face.paths.system_name());
+  instance.Add("CreationClassName", kVolumeClass);
+  instance.Add("DeviceID", record.id.ToString());
+  instance.Add("ElementName", record.name);
+  instance.Add("Name", NaaName(record.id));
+  instance.Add("OtherIdentifyingInfo", Value::Array(std::vector<std::string>{NaaName(record.id)}));
+  instance.Add("IdentifyingDescriptions", kNaaDescription);
   instance.Add("NameFormat", kNaa);
   instance.Add("NameNamespace", kVpd83Type3);
-  instance.Add("InstallDate", When(volume.record.created));
+  instance.Add("InstallDate", When(record.created));
   instance.Add("DataOrganization", kFixedBlock);
   instance.Add("Access", kReadWrite);
   instance.Add("BlockSize", uint64_t{block::kBlockSize});
@@ -43,60 +52,56 @@ Instance VolumeInstance(const Face& face, const control::VolumeView& volume, con
   instance.Add("NoSinglePointOfFailure", false);
   instance.Add("DataRedundancy", uint16_t{1});
   instance.Add("PackageRedundancy", uint16_t{0});
-  instance.Add("DeltaReservation", uint8_t{0});
-  instance.Add("ExtentStatus", Value::Array(std::vector<uint16_t>{kNone}));
+  instance.Add("ExtentStatus", kNoStatus);
   instance.Add("Usage", UsageOf(volume));
-  instance.Add("CanDelete", volume.exports.empty() && volume.source_of.empty() && !volume.target_of);
+  instance.Add("CanDelete", !volume.is_exported && !volume.is_source && !volume.is_target);
   AddHealth(instance, state);
   AddEnabled(instance);
   return instance;
 }
 
-namespace {
+}  // namespace
 
-// What a list holds while a client reads it.
-std::vector<catalog::VolumeId> VolumeIds(const control::Control& control) {
-  std::vector<catalog::VolumeId> ids;
-  const std::vector<control::VolumeView> volumes = control.Volumes();
-  ids.reserve(volumes.size());
-  for (const control::VolumeView& volume : volumes) ids.push_back(volume.record.id);
-  return ids;
+Instance VolumeInstance(const Face& face, const control::VolumeView& volume, const Status& state) {
+  Instance instance = Make(face,
+                           {&volume.record, volume.used, !volume.source_of.empty(), volume.target_of.has_value(),
+                            !volume.exports.empty()},
+                           state);
+  instance.path = face.paths.Volume(volume.record.id);
+  return instance;
 }
+
+namespace {
 
 class VolumeProvider final : public FaceProvider {
  public:
   using FaceProvider::FaceProvider;
 
   wbem::Series<Instance> Instances(wbem::RequestContext) override {
-    const std::vector<catalog::VolumeId> ids = VolumeIds(control());
+    const std::vector<catalog::VolumeId> ids = control().VolumeIds();
     for (catalog::VolumeId id : ids) {
-      Result<control::VolumeView> volume = control().Volume(id);
-      if (!volume.ok()) continue;  // it has gone since
-      Instance instance = Make(*volume);
+      const std::optional<control::VolumeGlance> volume = control().Glance(id);
+      if (!volume) continue;  // it has gone since
+      Instance instance = Make(face(), *volume, control().PoolState(volume->record->pool));
       co_yield instance;
     }
     co_return Status();
   }
 
-  Status EnumeratePaths(const wbem::RequestContext&, const wbem::PathSink& sink) override {
-    for (const control::VolumeView& volume : control().Volumes()) {
-      if (!sink(paths().Volume(volume.record.id))) break;
+  wbem::Series<wbem::ObjectPath> InstancePaths(wbem::RequestContext) override {
+    const std::vector<catalog::VolumeId> ids = control().VolumeIds();
+    for (catalog::VolumeId id : ids) {
+      wbem::ObjectPath path = paths().Volume(id);
+      if (control().Glance(id)) co_yield path;
     }
-    return {};
+    co_return Status();
   }
 
   Result<Instance> Get(const wbem::RequestContext&, const wbem::ObjectPath& path) override {
     std::optional<catalog::VolumeId> id = paths().AsVolume(path);
     if (!id) return NotFound("there is no volume " + path.ToString());
-    Result<control::VolumeView> volume = control().Volume(*id);
-    if (!volume.ok()) return volume.status();
-    return Make(*volume);
-  }
-
- private:
-  Instance Make(const control::VolumeView& volume) const {
-    Result<control::PoolView> pool = control().Pool(volume.record.pool);
-    return VolumeInstance(face(), volume, pool.ok() ? pool->state : pool.status());
+    const control::VolumeGlance volume = *control().Glance(*id);
+    return Make(face(), volume, control().PoolState(volume.record->pool));
   }
 };
 
@@ -106,11 +111,11 @@ class StorageSettingProvider final : public FaceProvider {
   using FaceProvider::FaceProvider;
 
   wbem::Series<Instance> Instances(wbem::RequestContext) override {
-    const std::vector<catalog::VolumeId> ids = VolumeIds(control());
+    const std::vector<catalog::VolumeId> ids = control().VolumeIds();
     for (catalog::VolumeId id : ids) {
-      Result<control::VolumeView> volume = control().Volume(id);
-      if (!volume.ok()) continue;  // it has gone since
-      Instance instance = Make(*volume);
+      const std::optional<control::VolumeGlance> volume = control().Glance(id);
+      if (!volume) continue;  // it has gone since
+      Instance instance = Make(*volume->record);
       co_yield instance;
     }
     co_return Status();
@@ -119,22 +124,19 @@ class StorageSettingProvider final : public FaceProvider {
   Result<Instance> Get(const wbem::RequestContext&, const wbem::ObjectPath& path) override {
     std::optional<catalog::VolumeId> id = paths().AsSetting(path);
     if (!id) return NotFound("there is no storage setting " + path.ToString());
-    Result<control::VolumeView> volume = control().Volume(*id);
-    if (!volume.ok()) return volume.status();
-    return Make(*volume);
+    return Make(*control().Glance(*id)->record);
   }
 
  private:
-  Instance Make(const control::VolumeView& volume) const {
+  Instance Make(const catalog::VolumeRecord& volume) const {
     constexpr uint16_t kFixed = 0;
-    Instance instance = InstanceAt(paths().Setting(volume.record.id));
-    instance.Add("ElementName", "Setting of " + volume.record.name);
+    Instance instance = InstanceAt(paths().Setting(volume.id));
+    instance.Add("ElementName", "Setting of " + volume.name);
     instance.Add("ChangeableType", kFixed);
     instance.Add("NoSinglePointOfFailure", false);
     for (const char* end : {"Min", "Max", "Goal"}) {
       instance.Add(std::string("DataRedundancy") + end, uint16_t{1});
       instance.Add(std::string("PackageRedundancy") + end, uint16_t{0});
-      instance.Add(std::string("DeltaReservation") + end, uint8_t{0});
     }
     return instance;
   }

@@ -89,7 +89,7 @@ TEST_F(ReplicasTest, TheOptionsKeepTheirRules) {
   EXPECT_EQ(code(s, [&](R& r) { r.options.target_pool = other; }), Code::kNotSupported);
   EXPECT_EQ(code(s, [](R& r) { r.options.has_collections = true; }), Code::kNotSupported);
   EXPECT_EQ(code(s, [](R& r) { r.options.settings.target_element_supplier = 5; }), Code::kInvalidArgument);
-  EXPECT_EQ(code(s, [](R& r) { r.options.settings.target_element_supplier = 1; }), Code::kInvalidState);
+  EXPECT_EQ(code(s, [](R& r) { r.options.settings.target_element_supplier = 1; }), Code::kNotSupported);
   EXPECT_EQ(code(s, [](R& r) { r.options.settings.target_element_supplier = 6; }), Code::kInvalidArgument);
   EXPECT_EQ(code(s, [](R& r) { r.options.settings.on_group_or_list_error = 2; }), Code::kNotSupported);
   EXPECT_EQ(code(s, [](R& r) { r.options.settings.auto_delete = true; }), Code::kNotSupported);

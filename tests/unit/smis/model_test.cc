@@ -99,47 +99,6 @@ TEST_F(Model, TheThreeWaysToFindRelationshipsAgree) {
   EXPECT_EQ(*(*groups->front().AsInstance())["RelationshipName"].AsString(), "nightly");
 }
 
-TEST_F(Model, EveryInstanceIsFoundAgainByItsPathAlsoAsText) {
-  Populate();
-  for (const std::string& ns : {kStorage, kInterop}) {
-    for (const std::string& name : ServedClasses(ns)) {
-      const std::vector<Instance> all = Enumerate(name, ns);
-      Kept names;
-      ASSERT_TRUE(Perform(Request(Operation::kEnumerateInstanceNames, {ns, name}), names).ok());
-      EXPECT_EQ(Keys(names.paths), Keys(all)) << name;
-      EXPECT_EQ(names.paths.size(), all.size()) << name << " has an instance twice";
-      EXPECT_FALSE(all.empty()) << name << " was not populated";
-      for (const Instance& instance : all) {
-        EXPECT_TRUE(Get(instance.path) == instance) << instance.path.ToString();
-        Result<ObjectPath> read = ObjectPath::Parse(instance.path.ToString());
-        ASSERT_TRUE(read.ok()) << instance.path.ToString();
-        EXPECT_TRUE(Get(*read) == instance) << "from text: " << instance.path.ToString();
-      }
-    }
-  }
-}
-
-TEST_F(Model, EveryAssociationIsSeenFromBothEndsAndBothEndsExist) {
-  Populate();
-  for (const std::string& name : ServedClasses(kStorage)) {
-    if (!schema_.Find(kStorage, name)->association) continue;
-    for (const Instance& association : Enumerate(name)) {
-      for (const Property& near : association.properties) {
-        const ObjectPath* end = near.value.AsReference();
-        if (!end) continue;
-        EXPECT_EQ(GetCode(*end), CimCode::kOk) << name << " leads nowhere: " << end->ToString();
-        wbem::OperationRequest request = Request(Operation::kReferenceNames, *end);
-        request.result_class = name;
-        request.role = near.name;
-        Kept kept;
-        ASSERT_TRUE(Perform(std::move(request), kept).ok()) << name;
-        EXPECT_TRUE(Keys(kept.paths).contains(association.path.CanonicalKey()) || end->ns != kStorage)
-            << name << " is not seen from " << end->ToString();
-      }
-    }
-  }
-}
-
 TEST_F(Model, OnlyWhatTheTableSaysCanBeDeleted) {
   Populate();
   for (const std::string& name : ServedClasses(kStorage)) {
@@ -209,7 +168,7 @@ TEST_F(Model, DeclaredMethodsThatAreNotBuiltReturnNotSupported) {
     EXPECT_EQ(called.code, 1u) << method->name;
     ++refused;
   }
-  EXPECT_GE(refused, 17u);
+  EXPECT_EQ(refused, 9u) << "what needs a second site, and switching the service off";
 }
 
 TEST_F(Model, TheSupportTableOfTheDocumentationIsFresh) {
