@@ -174,7 +174,7 @@ void NameAspectTargets(const Directory& directory, const ModifyAspectsRequest& r
   }
 }
 
-void TakeOver(const replication::CreateOutcome& made, ModifyAspectsResult& result) {
+void AddMade(const replication::CreateOutcome& made, ModifyAspectsResult& result) {
   result.pairs.insert(result.pairs.end(), made.pairs.begin(), made.pairs.end());
   result.target_elements.insert(result.target_elements.end(), made.targets.begin(), made.targets.end());
   if (made.group) result.groups.push_back(*made.group);
@@ -280,7 +280,7 @@ Task<Result<ModifyAspectsResult>> Control::Impl::CopyAspects(ModifyAspectsReques
                              CopyGroup(draft, std::move(one), *directory_.Find(ref.aspect), request, i, HostUse(),
                                        target_group));
       result.target_groups.push_back(target_group);
-      TakeOver(made, result);
+      AddMade(made, result);
       continue;
     }
     if (!request.target_elements.empty()) pairs.front().target = request.target_elements[i];
@@ -303,7 +303,7 @@ Task<Result<ModifyAspectsResult>> Control::Impl::CopyAspects(ModifyAspectsReques
     std::set<std::string> taken(request.element_names.begin(), request.element_names.end());
     NameAspectTargets(directory_, request, spec, taken);
     LS_CO_ASSIGN_OR_RETURN(const replication::CreateOutcome made, PlanCreate(draft, spec, HostUse()));
-    TakeOver(made, result);
+    AddMade(made, result);
   }
   if (spec.full_copy) {
     const JobId job = AddCopyJob(draft, result.pairs,
