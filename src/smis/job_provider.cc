@@ -39,7 +39,7 @@ uint16_t ErrorCode(const JobRecord& job) {
 
 Instance ErrorInstance(const Face& face, const JobRecord& job) {
   constexpr uint16_t kSoftwareError = 4, kUnavailableResource = 9, kUnsupportedOperation = 10;
-  constexpr uint16_t kMajor = 5, kObjectPath = 2;
+  constexpr uint16_t kMajorError = 5, kObjectPath = 2;
   constexpr uint32_t kCimFailed = 1;
   Instance error("CIM_Error");
   uint16_t type = kSoftwareError;
@@ -49,7 +49,7 @@ Instance ErrorInstance(const Face& face, const JobRecord& job) {
   error.Add("OwningEntity", "Lockstep");
   error.Add("MessageID", std::string(CodeName(job.error_code == Code::kOk ? Code::kCancelled : job.error_code)));
   error.Add("Message", ErrorText(job));
-  error.Add("PerceivedSeverity", kMajor);
+  error.Add("PerceivedSeverity", kMajorError);
   error.Add("ErrorSource", face.paths.Job(job.id).ToString());
   error.Add("ErrorSourceFormat", kObjectPath);
   error.Add("CIMStatusCode", kCimFailed);
