@@ -6,8 +6,7 @@
 namespace lockstep::wbem {
 
 Delivery::Delivery(const Schema& schema, const Selection& selection)
-    : schema_(schema),
-      selection_(selection),
+    : selection_(selection),
       instances_(schema, selection.request,
                  selection.reads == Operation::kEnumerateInstances && !selection.request.deep_inheritance
                      ? schema.Find(selection.request.ns, selection.request.target.class_name)

@@ -62,7 +62,6 @@ class Delivery {
   CimStatus Put(Piece& piece, Reply& reply);
 
  private:
-  const Schema& schema_;
   const Selection& selection_;
   InstanceDelivery instances_;
 };
