@@ -415,7 +415,7 @@ void WriteOldLabel(sim::SimEnv& env, const logstore::Superblock& s) {
 struct Trial {
   uint64_t seed = 21;
   uint64_t segments = 16;
-  uint64_t step = 1;
+  uint64_t step = sim::UsualStep();
   bool old_label = false;
 };
 

@@ -130,7 +130,7 @@ TEST(CrashPoints, VisitEveryChangeOnceAndEndWithSuccess) {
   // Create, write, sync, sync of the directory: four changes, so four crashes and one success.
   std::string history;
   const uint64_t last = ForEachCrashPoint(
-      {},
+      {.step = 1},
       [](SimEnv& env, CrashPoint& point) {
         point.Arm();
         if (WriteFile(env.files(), "/f", "text", true).ok()) (void)env.files().SyncDirectory("/");
