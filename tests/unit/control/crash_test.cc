@@ -32,7 +32,8 @@ Picture Look(const Control& control) {
     add("group " + group.name + " " + std::to_string(group.members.size()));
   }
   for (const PointView& view : control.Points()) add("point of " + std::to_string(view.record.volumes.size()));
-  for (const catalog::AspectRecord& aspect : control.Aspects()) add("aspect " + aspect.name);
+  for (const catalog::AspectRecord& aspect : control.Aspects()) 
+    add("aspect " + aspect.name + " " + std::to_string(static_cast<int>(aspect.state)));
   for (const ExportView& view : control.Exports()) add("export " + view.record.name);
   return picture;
 }
@@ -55,9 +56,11 @@ void ExpectCatalogAndEngineAgree(const Control& control, const test::MemoryStora
 
 struct Scene {
   Node& node;
-  VolumeId a, b;
+  VolumeId a, b, c;              // a and b are members of `group`
   GroupId group;
   GroupReplicaResult snapshots;  // of the group
+  AspectId aspect;               // of the group
+  RelationshipId single;         // a clone of `a` that belongs to no group
 };
 
 using UseCase = std::function<Status(Scene&)>;
@@ -69,6 +72,13 @@ Status Modify(Scene& scene, Operation operation) {
   return scene.node.Run(scene.node->ModifyReplica(request)).status();
 }
 
+Status OfAspect(Scene& scene, replication::AspectOperation operation) {
+  ModifyAspectsRequest request;
+  request.operation = operation;
+  request.settings_states = {{scene.aspect, {}}};
+  return scene.node.Run(scene.node->ModifyAspects(request)).status();
+}
+
 template <typename T>
 T Must(Result<T> result) {
   EXPECT_TRUE(result.ok()) << result.status().ToString();
@@ -78,15 +88,22 @@ T Must(Result<T> result) {
 // Two volumes in a group that has a group snapshot, one of them exported.
 Scene SetTheScene(Node& node) {
   const PoolId pool = Must(node.Run(node->CreatePool({"p", "/dev/p", 64 * kMiB})));
-  const std::vector<VolumeId> made = Must(node.Run(node->CreateVolumes({pool, "v", kMiB, 2})));
-  const GroupId group = Must(node.Run(node->CreateGroup({"g", made, {}, {}, {}, {}})));
+  const std::vector<VolumeId> made = Must(node.Run(node->CreateVolumes({pool, "v", kMiB, 3})));
+  const GroupId group = Must(node.Run(node->CreateGroup({"g", {made[0], made[1]}, {}, {}, {}, {}})));
   CreateGroupReplicaRequest request;
   request.source_group = group;
   request.relationship_name = "r";
   GroupReplicaResult snapshots = Must(node.Run(node->CreateGroupReplica(request)));
   Must(node.Run(node->CreateExport({snapshots.target_elements[0], "x", false})));
   EXPECT_TRUE(node.Run(node->SetHistory({made[0]}, {60, 0})).ok());
-  return {node, made[0], made[1], group, std::move(snapshots)};
+  CreateAspectRequest aspect;
+  aspect.name = "aspect";
+  aspect.source_group = group;
+  const AspectId taken = Must(node.Run(node->CreateAspect(aspect)));
+  CreateElementReplicaRequest single{{}, "single", made[0], {}};
+  single.options.sync_type = SyncType::kSnapshot;
+  const ReplicaResult pair = Must(node.Run(node->CreateElementReplica(single)));
+  return {node, made[0], made[1], made[2], group, std::move(snapshots), taken, pair.synchronization};
 }
 
 struct Case {
@@ -129,6 +146,31 @@ const std::vector<Case>& Cases() {
        [](Scene& s) {
          return s.node.Run(s.node->RevertVolumes({{s.a}, {s.node->Volume(s.a)->history_from, {}, {}}, false}));
        }},
+      {"CreateAspect",
+       [](Scene& s) {
+         CreateAspectRequest request;
+         request.name = "another";
+         request.source_group = s.group;
+         return s.node.Run(s.node->CreateAspect(request)).status();
+       }},
+      {"DeleteAspect", [](Scene& s) { return s.node.Run(s.node->DeleteAspect(s.aspect)); }},
+      {"CopyAspectToTarget", [](Scene& s) { return OfAspect(s, replication::AspectOperation::kCopyToTarget); }},
+      {"RestoreFromAspect", [](Scene& s) { return OfAspect(s, replication::AspectOperation::kRestore); }},
+      {"CreateGroupFromPairs",
+       [](Scene& s) {
+         GroupFromPairsRequest request;
+         request.relationship_name = "made of pairs";
+         request.pairs = {s.single};
+         return s.node.Run(s.node->CreateGroupFromPairs(request)).status();
+       }},
+      {"AddElementsToGroup",
+       [](Scene& s) {
+         AddElementsRequest request;
+         request.synchronized = s.snapshots.synchronization;
+         request.options.sync_type = SyncType::kSnapshot;
+         request.source_elements = {s.c};
+         return s.node.Run(s.node->AddElementsToGroup(request)).status();
+       }},
       {"CreatePool", [](Scene& s) { return s.node.Run(s.node->CreatePool({"q", "/dev/q", kMiB})).status(); }},
   };
   return cases;
@@ -151,7 +193,8 @@ TEST_P(CrashTest, TheChangeIsThereAsAWholeOrNotAtAll) {
       Node node(env, calm);
       Scene scene = SetTheScene(node);
       before = Look(*node);
-      ASSERT_TRUE(use_case(scene).ok());
+      const Status done = use_case(scene);
+      ASSERT_TRUE(done.ok()) << done.ToString();
       after = Look(*node);
     }
     ForEachCrashPoint(
@@ -159,14 +202,14 @@ TEST_P(CrashTest, TheChangeIsThereAsAWholeOrNotAtAll) {
         [&](sim::SimEnv& env, sim::CrashPoint& point) {
           media.clear();
           Node node(env, media);
-          ASSERT_TRUE(node.started());
+          ASSERT_TRUE(node.started()) << node.start().ToString();
           Scene scene = SetTheScene(node);
           point.Arm();
           answered_ok = use_case(scene).ok();
         },
         [&](sim::SimEnv& env, bool completed) {
           Node node(env, media);
-          ASSERT_TRUE(node.started());
+          ASSERT_TRUE(node.started()) << node.start().ToString();
           const Picture now = Look(*node);
           EXPECT_TRUE(now == before || now == after) << "half a change";
           if (answered_ok) {
@@ -198,7 +241,7 @@ TEST(CrashDuringStartTest, AnIntentThatIsSettledIsSettledOnce) {
           node.opener().at("/dev/p")->AfterApply(
               [&] { env.faults().FailFrom(1, sim::Only(sim::IoKind::kFileSync)); });
           EXPECT_FALSE(node.Run(node->CreateVolumes({{}, "new", kMiB, 1})).ok());
-          ASSERT_EQ(media["/dev/p"]->now.volumes.size(), 5u);
+          ASSERT_EQ(media["/dev/p"]->now.volumes.size(), 7u);
           env.faults().Clear();
         }
         point.Arm();
@@ -206,7 +249,7 @@ TEST(CrashDuringStartTest, AnIntentThatIsSettledIsSettledOnce) {
       },
       [&](sim::SimEnv& env, bool) {
         Node node(env, media);
-        ASSERT_TRUE(node.started());
+        ASSERT_TRUE(node.started()) << node.start().ToString();
         EXPECT_TRUE(node->VolumeByName("new").ok());
         ExpectCatalogAndEngineAgree(*node, *media["/dev/p"]);
       });
@@ -226,12 +269,12 @@ TEST(FailedPoolTest, AnIntentWaitsForItsPool) {
   const auto pool = media.extract("/dev/p");
   {
     Node node(env, media);
-    ASSERT_TRUE(node.started());
+    ASSERT_TRUE(node.started()) << node.start().ToString();
     EXPECT_TRUE(env.sim_log().Has("waits for its pool"));
   }
   media["/dev/p"] = pool.mapped();
   Node node(env, media);
-  ASSERT_TRUE(node.started());
+  ASSERT_TRUE(node.started()) << node.start().ToString();
   EXPECT_TRUE(env.sim_log().Has("was not made when Lockstep ended"));
   ExpectCatalogAndEngineAgree(*node, *media["/dev/p"]);
 }

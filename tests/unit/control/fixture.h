@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "control/control.h"
-#include "sim/env.h"
+#include "sim/await.h"
 #include "tests/support/aligned_memory.h"
 #include "tests/support/memory_pool.h"
 
@@ -215,35 +215,28 @@ class Node {
  public:
   Node(sim::SimEnv& env, Media& media, ScrubSchedule scrubs = {}) : env_(env), opener_(media, env) {
     Result<std::unique_ptr<catalog::Catalog>> opened = catalog::Catalog::Open(env.files(), "/catalog.db", env.log());
-    if (!opened.ok()) return;
+    start_ = opened.status();
+    if (!start_.ok()) return;
     control_ = std::make_unique<Control>(
         Surroundings{env.loop(), env.loop(), env.clock(), env.random(), env.log(), opener_, exports_, exports_,
                      scrubs},
         std::move(*opened));
-    started_ = Run(control_->Start()).ok();
+    start_ = Run(control_->Start());
   }
   ~Node() { Stop(); }
   void Stop() {
     if (control_ == nullptr) return;
-    bool stopped = false;
-    Spawn([](Control& control, bool& done) -> Task<void> {
-      co_await control.Stop();
-      done = true;
-    }(*control_, stopped));
-    EXPECT_TRUE(env_.loop().RunUntil([&] { return stopped; }));
+    sim::Await(env_, control_->Stop());
     control_.reset();
   }
 
-  // Runs the loop until the task has ended.
   template <typename T>
   T Run(Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&](T value) { result.emplace(std::move(value)); });
-    EXPECT_TRUE(env_.loop().RunUntil([&] { return result.has_value(); })) << "a task hangs";
-    return std::move(*result);
+    return sim::Await(env_, std::move(task));
   }
 
-  bool started() const { return started_; }
+  bool started() const { return start_.ok(); }
+  const Status& start() const { return start_; }
   Control& operator*() { return *control_; }
   Control* operator->() { return control_.get(); }
   Exports& exports() { return exports_; }
@@ -254,7 +247,7 @@ class Node {
   Opener opener_;
   Exports exports_;
   std::unique_ptr<Control> control_;
-  bool started_ = false;
+  Status start_;
 };
 
 // One node with one pool "p" and whatever volumes a test asks for.
