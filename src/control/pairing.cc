@@ -178,16 +178,19 @@ Status Control::Impl::MayPair(VolumeId source, VolumeId target) const {
 }
 
 Task<void> Control::Impl::WaitForJobOr(JobId job, uint64_t wait_us) {
-  // Whoever comes first, the job's end or the timer, goes on; the other finds that it is over.
+  // Whoever comes first, the job's end or the timer, goes on. A job that ends takes the timer, which may have been set
+  // for a day, with it; a timer leaves the job's waiter, which then finds nothing to do.
   co_await SuspendWith([this, job, wait_us](auto resume) {
-    auto over = std::make_shared<bool>(false);
-    auto once = [over, resume = std::make_shared<io::Closure>(std::move(resume))] {
-      if (std::exchange(*over, true)) return;
-      io::Closure go = std::move(*resume);
-      go();
+    auto waiting = std::make_shared<io::Closure>(std::move(resume));
+    auto go = [waiting] {
+      if (io::Closure first = std::exchange(*waiting, nullptr)) first();
     };
-    job_waiters_[job].push_back(once);
-    surroundings_.control_loop.After(std::chrono::microseconds(wait_us), once);
+    io::Loop& loop = surroundings_.control_loop;
+    const io::TimerId timer = loop.After(std::chrono::microseconds(wait_us), go);
+    job_waiters_[job].push_back([&loop, timer, go] {
+      loop.Cancel(timer);
+      go();
+    });
   });
 }
 
