@@ -27,6 +27,13 @@ Result<Json> Shown(const access::Users& users, const std::string& name) {
   return UserJson(*user);
 }
 
+// What a change answers: the user as he is after it.
+Answer ShownAfter(const access::Users& users, std::string name, Task<Status> change) {
+  const Status changed = co_await std::move(change);
+  if (!changed.ok()) co_return changed;
+  co_return Shown(users, name);
+}
+
 access::Role TakeRole(Fields& fields) {
   const auto role = access::ParseRole(fields.String("role"));
   if (!role.ok()) fields.Fail("role", "must be \"administrator\", \"operator\" or \"monitor\"");
@@ -55,10 +62,8 @@ Answer AddUser(Context& context, Params params) {
     LS_CO_RETURN_IF_ERROR(users->AddPam(name, role));
     co_return Shown(*users, name);
   }
-  Task<Status> add = users->Add(name, role, std::move(password));
-  const Status added = co_await std::move(add);
-  if (!added.ok()) co_return added;
-  co_return Shown(*users, name);
+  Answer shown = ShownAfter(*users, name, users->Add(name, role, std::move(password)));
+  co_return co_await std::move(shown);
 }
 
 Answer SetUserPassword(Context& context, Params params) {
@@ -67,10 +72,8 @@ Answer SetUserPassword(Context& context, Params params) {
   std::string password = fields.String("password");
   LS_CO_RETURN_IF_ERROR(fields.Finish());
   LS_CO_ASSIGN_OR_RETURN(access::Users* const users, UsersOf(context));
-  Task<Status> set = users->SetPassword(name, std::move(password));
-  const Status done = co_await std::move(set);
-  if (!done.ok()) co_return done;
-  co_return Shown(*users, name);
+  Answer shown = ShownAfter(*users, name, users->SetPassword(name, std::move(password)));
+  co_return co_await std::move(shown);
 }
 
 Answer SetUserRole(Context& context, Params params) {

@@ -76,6 +76,10 @@ Status MayPair(const catalog::Directory& directory, catalog::VolumeId source, ca
 Result<catalog::GroupRelationshipId> PlanGroupOf(Draft& draft, const GroupSpec& spec,
                                                  const std::vector<catalog::RelationshipId>& pairs);
 
+// A record for it, with a new id; not in the draft yet.
+catalog::GroupRelationshipRecord NewGroupRelation(Draft& draft, const GroupSpec& spec, catalog::SyncType sync_type,
+                                                  catalog::Mode mode);
+
 // ---- Aspects: points with a name and no target.
 
 struct AspectSpec {

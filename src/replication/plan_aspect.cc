@@ -77,9 +77,8 @@ Status PlanAspectRemoval(Draft& draft, catalog::AspectId id, VolumeId source) {
 Result<catalog::GroupRelationshipId> PlanGroupOf(Draft& draft, const GroupSpec& spec,
                                                  const std::vector<catalog::RelationshipId>& pairs) {
   const Directory& directory = draft.directory();
-  catalog::GroupRelationshipRecord relation;
-  relation.id = draft.NewId<catalog::GroupRelationshipId>();
   const RelationshipRecord first = *directory.Find(pairs.front());
+  catalog::GroupRelationshipRecord relation = NewGroupRelation(draft, spec, first.sync_type, first.mode);
   bool one_point = true;
   for (const catalog::RelationshipId& id : pairs) {
     RelationshipRecord pair = *directory.Find(id);
@@ -95,14 +94,6 @@ Result<catalog::GroupRelationshipId> PlanGroupOf(Draft& draft, const GroupSpec& 
     pair.group = relation.id;
     draft.Put(std::move(pair));
   }
-  relation.name = spec.name;
-  relation.source_group = spec.source_group;
-  relation.source_element = spec.source_element;
-  relation.target_group = spec.target_group;
-  relation.sync_type = first.sync_type;
-  relation.mode = first.mode;
-  relation.consistency_enabled = spec.consistency_enabled;
-  relation.when_established = draft.now();
   catalog::GroupRecord targets = *directory.Find(spec.target_group);
   targets.consistent_point_in_time = one_point;
   draft.Put(std::move(targets));

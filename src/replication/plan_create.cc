@@ -129,16 +129,7 @@ RelationshipRecord MakeRecord(Draft& draft, const CreateSpec& spec, const PairSp
 
 catalog::GroupRelationshipId AddGroup(Draft& draft, const CreateSpec& spec, const std::vector<VolumeId>& targets) {
   const GroupSpec& group = *spec.group;
-  catalog::GroupRelationshipRecord relation;
-  relation.id = draft.NewId<catalog::GroupRelationshipId>();
-  relation.name = group.name;
-  relation.source_group = group.source_group;
-  relation.source_element = group.source_element;
-  relation.target_group = group.target_group;
-  relation.sync_type = spec.sync_type;
-  relation.mode = spec.mode;
-  relation.consistency_enabled = group.consistency_enabled;
-  relation.when_established = draft.now();
+  const catalog::GroupRelationshipRecord relation = NewGroupRelation(draft, group, spec.sync_type, spec.mode);
   draft.Put(relation);
   for (const VolumeId& target : targets) draft.AddMember(group.target_group, target);
   catalog::GroupRecord members = *draft.directory().Find(group.target_group);
@@ -174,6 +165,21 @@ catalog::PointId PointFor(Draft& draft, const CreateSpec& spec) {
 }
 
 }  // namespace
+
+catalog::GroupRelationshipRecord NewGroupRelation(Draft& draft, const GroupSpec& spec, catalog::SyncType sync_type,
+                                                  catalog::Mode mode) {
+  catalog::GroupRelationshipRecord relation;
+  relation.id = draft.NewId<catalog::GroupRelationshipId>();
+  relation.name = spec.name;
+  relation.source_group = spec.source_group;
+  relation.source_element = spec.source_element;
+  relation.target_group = spec.target_group;
+  relation.sync_type = sync_type;
+  relation.mode = mode;
+  relation.consistency_enabled = spec.consistency_enabled;
+  relation.when_established = draft.now();
+  return relation;
+}
 
 Status MayPair(const Directory& directory, VolumeId source, VolumeId target, const HostUse& in_use) {
   LS_RETURN_IF_ERROR(CheckSource(directory, source));
