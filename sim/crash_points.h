@@ -5,25 +5,22 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 
 #include "sim/env.h"
 
 namespace lockstep::sim {
 
-// Every point, unless LOCKSTEP_CRASH_STEP says one in so many: builds with sanitizers are slow, and what they look for
-// shows at most of the points.
-inline uint64_t UsualStep() {
-  const char* step = std::getenv("LOCKSTEP_CRASH_STEP");
-  return step == nullptr ? 1 : std::max<uint64_t>(1, std::strtoull(step, nullptr, 10));
-}
+// Every point. Builds with sanitizers say one in so many: they are slow, and what they look for shows at most points.
+#ifndef LOCKSTEP_CRASH_STEP
+#define LOCKSTEP_CRASH_STEP 1
+#endif
+inline constexpr uint64_t kUsualStep = LOCKSTEP_CRASH_STEP;
 
 struct CrashPoints {
   uint64_t seed = 1;
   uint64_t first = 1;      // to go straight to a crash point that failed
-  uint64_t step = UsualStep();  // more than 1 samples a long operation
+  uint64_t step = kUsualStep;  // more than 1 samples a long operation
   uint64_t most = 100000;  // an operation that needs more changes than this is a mistake
   SimLoop::Order order = SimLoop::Order::kAsPosted;
 };

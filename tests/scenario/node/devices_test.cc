@@ -144,7 +144,7 @@ void CrashNodeEverywhere(uint64_t seed, const std::function<void(Process&)>& bef
                          const std::function<void(Process&)>& operation, const std::function<void(Process&)>& after) {
   Json belongings;
   sim::ForEachCrashPoint(
-      {.seed = seed, .step = 3 * sim::UsualStep()},
+      {.seed = seed, .step = 3 * sim::kUsualStep},
       [&](sim::SimEnv& env, sim::CrashPoint& point) {
         Process process(env);
         MakePool(process);

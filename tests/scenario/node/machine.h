@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/node/node.h"
-#include "sim/env.h"
+#include "sim/await.h"
 
 namespace lockstep::node {
 
@@ -30,21 +30,7 @@ inline Config SimConfig() {
   return config;
 }
 
-// Runs `task` to its end on the machine's loop.
-template <typename T>
-T Await(sim::SimEnv& env, Task<T> task) {
-  std::optional<T> result;
-  Spawn(std::move(task), [&result](T value) { result.emplace(std::move(value)); });
-  EXPECT_TRUE(env.loop().RunUntil([&] { return result.has_value(); })) << "the task does not end";
-  return std::move(*result);
-}
-inline void Await(sim::SimEnv& env, Task<void> task) {
-  auto whole = [](Task<void> t) -> Task<bool> {
-    co_await std::move(t);
-    co_return true;
-  };
-  Await(env, whole(std::move(task)));
-}
+using sim::Await;
 
 // A client of the admin socket: one request, one answer.
 class AdminClient {

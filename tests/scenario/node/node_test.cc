@@ -169,7 +169,7 @@ TEST(AdminServer, ALineWithoutEndCostsOneConnection) {
 // what was acknowledged before is always there.
 TEST(NodeCrash, AGroupReplicaIsThereAsAWholeOrNotAtAll) {
   bool answered = false;
-  sim::CrashPoints points{.seed = 20, .first = 1, .step = 3 * sim::UsualStep()};
+  sim::CrashPoints points{.seed = 20, .first = 1, .step = 3 * sim::kUsualStep};
   sim::ForEachCrashPoint(
       points,
       [&](sim::SimEnv& env, sim::CrashPoint& point) {
@@ -200,7 +200,7 @@ TEST(NodeCrash, AGroupReplicaIsThereAsAWholeOrNotAtAll) {
 TEST(NodeCrash, VolumesAreMadeAllOrNone) {
   bool answered = false;
   sim::ForEachCrashPoint(
-      {.seed = 21, .first = 1, .step = 2 * sim::UsualStep()},
+      {.seed = 21, .first = 1, .step = 2 * sim::kUsualStep},
       [&](sim::SimEnv& env, sim::CrashPoint& point) {
         Process process(env);
         process.Do("pool.create", {{"name", "main"}, {"path", kPoolPath}, {"size", kPoolSize}});
