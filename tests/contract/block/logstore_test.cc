@@ -4,8 +4,9 @@
 
 #include <optional>
 
-#include "sim/env.h"
+#include "sim/await.h"
 #include "tests/contract/block/suite.h"
+#include "tests/support/simulated_pool.h"
 
 namespace lockstep::test {
 namespace {
@@ -35,15 +36,10 @@ class LogStoreFactory final : public PoolFactory {
  private:
   template <typename T>
   T Await(Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
-    LS_ASSERT(env_.loop().RunUntil([&result] { return result.has_value(); }));
-    return std::move(*result);
+    return sim::Await(env_, std::move(task));
   }
   std::unique_ptr<block::Pool> OpenOn(std::unique_ptr<io::Disk> disk) {
-    auto pool = Await(logstore::Open(std::move(disk), "index", options_,
-                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                      env_.clock(), &env_.background()}));
+    auto pool = Await(logstore::Open(std::move(disk), "index", options_, test::SeamsOf(env_)));
     if (!pool.ok()) ADD_FAILURE() << pool.status().ToString();
     LS_ASSERT(pool.ok());
     return std::move(*pool);

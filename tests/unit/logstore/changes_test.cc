@@ -10,8 +10,9 @@
 #include "logstore/log_marks.h"
 #include "logstore/logstore.h"
 #include "logstore/pool.h"
-#include "sim/env.h"
+#include "sim/await.h"
 #include "tests/support/aligned_memory.h"
+#include "tests/support/simulated_pool.h"
 
 namespace lockstep::test {
 namespace {
@@ -57,29 +58,19 @@ class Changes : public testing::Test {
 
   template <typename T>
   T Await(Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
-    LS_ASSERT(env_->loop().RunUntil([&result] { return result.has_value(); }));
-    return std::move(*result);
+    return sim::Await(*env_, std::move(task));
   }
   Status Open() {
     auto disk = env_->OpenDisk("disk", 0);
     if (!disk.ok()) return disk.status();
-    auto pool = Await(logstore::Open(std::move(*disk), "index", options_,
-                                     {env_->loop(), env_->executor(), env_->files(), env_->random(), env_->log(),
-                                     env_->clock()}));
+    auto pool = Await(logstore::Open(std::move(*disk), "index", options_, SeamsOf(*env_)));
     if (pool.ok()) pool_ = std::move(*pool);
     return pool.status();
   }
   void Close() {
     stream_.reset();
     if (!pool_) return;
-    bool done = false;
-    Spawn([](block::Pool& p, bool& d) -> Task<void> {
-      co_await p.Close();
-      d = true;
-    }(*pool_, done));
-    LS_ASSERT(env_->loop().RunUntil([&done] { return done; }));
+    sim::Await(*env_, pool_->Close());
     pool_.reset();
   }
   Status Apply(std::vector<block::Change> changes) {
@@ -87,8 +78,7 @@ class Changes : public testing::Test {
   }
   Status Run(block::Request& request) {
     const auto volume = pool_->OpenVolume(volume_);
-    const auto run = [](block::Volume& v, block::Request& r) -> Task<Status> { co_return co_await block::Run(v, r); };
-    return Await(run(**volume, request));
+    return RunOn(*env_, **volume, request);
   }
   // A hole when `tag` is 0.
   Status Write(uint64_t first, uint64_t count, uint32_t tag) {

@@ -16,6 +16,7 @@
 #include "logstore/logstore.h"
 #include "sim/env.h"
 #include "tests/support/aligned_memory.h"
+#include "tests/support/simulated_pool.h"
 #include "tests/unit/logstore/pool_model.h"
 
 namespace lockstep::test {
@@ -51,14 +52,15 @@ class Node {
     // The loop must unwind what is in flight; after a power cut that ends in errors.
     env_.loop().RunUntil([&] { return in_flight_ == 0; });
     volumes_.clear();
-    AwaitVoid(pool_->Close());
+    sim::Await(env_, pool_->Close());
     pool_.reset();
   }
 
   static void Format(sim::SimEnv& env, uint64_t disk_size = 64 << 20, uint64_t segment_size = 512 << 10) {
     env.AddDisk("disk", disk_size);
     auto disk = env.OpenDisk("disk", 0);
-    const Status s = AwaitOn(env, logstore::Format(**disk, {env.random().NextUuid()}, {.segment_size = segment_size}));
+    const block::PoolId id{env.random().NextUuid()};
+    const Status s = sim::Await(env, logstore::Format(**disk, id, {.segment_size = segment_size}));
     ASSERT_TRUE(s.ok()) << s.ToString();
   }
   Status Open() {
@@ -70,10 +72,8 @@ class Node {
       if (!disk.ok()) return disk.status();
       opening.devices.push_back({name, std::move(*disk)});
     }
-    auto pool = AwaitOn(env_, logstore::OpenDevices(
-                                  std::move(opening), logstore::Options::Tiny(),
-                                  {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                   env_.clock(), &env_.background()}));
+    auto pool = sim::Await(env_, logstore::OpenDevices(
+                                  std::move(opening), logstore::Options::Tiny(), SeamsOf(env_)));
     if (!pool.ok()) return pool.status();
     pool_ = std::move(*pool);
     return {};
@@ -121,7 +121,7 @@ class Node {
   bool Flush() {
     Settle();
     const size_t covered = history_->size();
-    if (!AwaitOn(env_, pool_->Flush()).ok()) return false;
+    if (!sim::Await(env_, pool_->Flush()).ok()) return false;
     certain_ = covered;
     return true;
   }
@@ -129,7 +129,7 @@ class Node {
     block::Transaction t{{env_.random().NextUuid()}, std::move(changes)};
     history_->push_back(TransactionStep{t});
     const size_t covered = history_->size();
-    const Status s = AwaitOn(env_, pool_->Apply(t));
+    const Status s = sim::Await(env_, pool_->Apply(t));
     // A refusal changes nothing; an I/O error may have left it in the log.
     if (s.ok())
       certain_ = in_flight_ == 0 ? covered : certain_;
@@ -138,7 +138,7 @@ class Node {
     return s;
   }
   Status CopyUp(block::VolumeId volume) {
-    return AwaitOn(env_, pool_->CopyUp(volume, 0, kBlocks * kBlockSize)).status();
+    return sim::Await(env_, pool_->CopyUp(volume, 0, kBlocks * kBlockSize)).status();
   }
   // Until what was let go has been swept out of the index, or the power is gone.
   void AwaitSwept() {
@@ -151,13 +151,13 @@ class Node {
   Result<block::DeviceId> AddDevice(const std::string& name) {
     auto disk = env_.OpenDisk(name, 0);
     if (!disk.ok()) return disk.status();
-    return AwaitOn(env_, pool_->AddDevice(std::move(*disk), name));
+    return sim::Await(env_, pool_->AddDevice(std::move(*disk), name));
   }
   Status RemoveDevice(const std::string& path, block::DrainOptions options = {}) {
-    return AwaitOn(env_, pool_->RemoveDevice(DeviceAt(path), std::move(options)));
+    return sim::Await(env_, pool_->RemoveDevice(DeviceAt(path), std::move(options)));
   }
-  Result<uint64_t> Grow() { return AwaitOn(env_, pool_->Grow()); }
-  Status Export(std::string note) { return AwaitOn(env_, pool_->Export(std::move(note))); }
+  Result<uint64_t> Grow() { return sim::Await(env_, pool_->Grow()); }
+  Status Export(std::string note) { return sim::Await(env_, pool_->Export(std::move(note))); }
   // Nil when it is none of the pool's.
   block::DeviceId DeviceAt(const std::string& path) const {
     for (const block::DeviceInfo& device : pool_->Devices())
@@ -171,7 +171,7 @@ class Node {
   uint64_t moved() const { return pool_->Info().moved; }
   // Every count of the engine agrees with what it counts.
   void ExpectSound() {
-    const auto report = AwaitOn(env_, logstore::Check(*pool_));
+    const auto report = sim::Await(env_, logstore::Check(*pool_));
     ASSERT_TRUE(report.ok()) << report.status().ToString();
     for (const std::string& problem : report->problems) ADD_FAILURE() << problem;
   }
@@ -191,23 +191,7 @@ class Node {
     return seen;
   }
 
-  template <typename T>
-  static T AwaitOn(sim::SimEnv& env, Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
-    LS_ASSERT(env.loop().RunUntil([&result] { return result.has_value(); }));
-    return std::move(*result);
-  }
-
  private:
-  void AwaitVoid(Task<void> task) {
-    bool done = false;
-    Spawn([](Task<void> t, bool& d) -> Task<void> {
-      co_await std::move(t);
-      d = true;
-    }(std::move(task), done));
-    LS_ASSERT(env_.loop().RunUntil([&done] { return done; }));
-  }
   bool ReadVolume(block::Volume& volume, ModelVolume& to) {
     const uint64_t blocks = volume.size() / kBlockSize;
     AlignedMemory memory(volume.size());
@@ -216,10 +200,7 @@ class Node {
     r.op = block::Request::Op::kRead;
     r.length = volume.size();
     r.buffers = {&buffer, 1};
-    const auto run = [](block::Volume& v, block::Request& request) -> Task<Status> {
-      co_return co_await block::Run(v, request);
-    };
-    const Status s = AwaitOn(env_, run(volume, r));
+    const Status s = RunOn(env_, volume, r);
     EXPECT_TRUE(s.ok()) << s.ToString();
     for (uint64_t b = 0; b < blocks; ++b) to.blocks.push_back(TagOf(memory.bytes().data() + b * kBlockSize));
     return s.ok();

@@ -9,6 +9,7 @@
 #include "block/change_stream.h"
 #include "logstore/label_io.h"
 #include "sim/crash_points.h"
+#include "tests/support/simulated_pool.h"
 #include "tests/unit/logstore/crash_node.h"
 
 namespace lockstep::test {
@@ -52,17 +53,17 @@ class Machine {
   void FormatAnother(const std::string& name) {
     auto disk = env_.OpenDisk(name, 0);
     const block::PoolId pool{env_.random().NextUuid()};
-    ASSERT_TRUE(Node::AwaitOn(env_, logstore::Format(**disk, pool, {.segment_size = kSegment})).ok());
+    ASSERT_TRUE(sim::Await(env_, logstore::Format(**disk, pool, {.segment_size = kSegment})).ok());
   }
   logstore::Label LabelOf(const std::string& name) {
     auto disk = env_.OpenDisk(name, 0);
-    auto label = Node::AwaitOn(env_, logstore::ReadLabel(**disk));
+    auto label = sim::Await(env_, logstore::ReadLabel(**disk));
     EXPECT_TRUE(label.ok()) << name << ": " << label.status().ToString();
     return label.ok() ? *label : logstore::Label();
   }
   void WriteLabel(const std::string& name, const logstore::Label& label) {
     auto disk = env_.OpenDisk(name, 0);
-    ASSERT_TRUE(Node::AwaitOn(env_, logstore::WriteLabel(**disk, label)).ok());
+    ASSERT_TRUE(sim::Await(env_, logstore::WriteLabel(**disk, label)).ok());
   }
 
   block::VolumeId a, b;
@@ -294,7 +295,7 @@ TEST_F(Devices, AnExportedPoolOpensOnlyAsAnImportAndCarriesItsNote) {
     ASSERT_TRUE(node.Open().ok());
     machine.Prepare(node);
     ASSERT_TRUE(node.AddDevice("two").ok());
-    EXPECT_EQ(Node::AwaitOn(env_, node.pool().Note()).status().code(), Code::kNotFound);
+    EXPECT_EQ(sim::Await(env_, node.pool().Note()).status().code(), Code::kNotFound);
     EXPECT_EQ(node.Export(std::string(2 << 20, 'x')).code(), Code::kTooLarge);
     ASSERT_TRUE(node.Export(note).ok());
     EXPECT_EQ(node.Apply({block::DeleteVolume{machine.a}}).code(), Code::kInvalidState);
@@ -306,20 +307,12 @@ TEST_F(Devices, AnExportedPoolOpensOnlyAsAnImportAndCarriesItsNote) {
     opening.index_directory = "index";
     opening.import = true;
     for (const char* name : {"two", "disk"}) opening.devices.push_back({name, std::move(*env_.OpenDisk(name, 0))});
-    auto pool = Node::AwaitOn(env_, logstore::OpenDevices(std::move(opening), logstore::Options::Tiny(),
-                                                          {env_.loop(), env_.executor(), env_.files(), env_.random(),
-                                                           env_.log(), env_.clock(),
-                                                           &env_.background()}));
+    auto pool = sim::Await(env_, logstore::OpenDevices(std::move(opening), logstore::Options::Tiny(), SeamsOf(env_)));
     ASSERT_TRUE(pool.ok()) << pool.status().ToString();
-    EXPECT_EQ(Node::AwaitOn(env_, (*pool)->Note()).value(), note);
-    EXPECT_TRUE(Node::AwaitOn(env_, (*pool)->Adopt()).ok());
-    EXPECT_EQ(Node::AwaitOn(env_, (*pool)->Note()).status().code(), Code::kNotFound) << "it is told once";
-    bool closed = false;
-    Spawn([](block::Pool& open, bool& done) -> Task<void> {
-      co_await open.Close();
-      done = true;
-    }(**pool, closed));
-    ASSERT_TRUE(env_.loop().RunUntil([&] { return closed; }));
+    EXPECT_EQ(sim::Await(env_, (*pool)->Note()).value(), note);
+    EXPECT_TRUE(sim::Await(env_, (*pool)->Adopt()).ok());
+    EXPECT_EQ(sim::Await(env_, (*pool)->Note()).status().code(), Code::kNotFound) << "it is told once";
+    sim::Await(env_, (*pool)->Close());
   }
   Expect({"disk", "two"}, certain);
 }
@@ -352,7 +345,7 @@ TEST_F(Devices, AFollowerThatStandsStillDoesNotKeepADevice) {
   const Status removed = node.RemoveDevice("disk");
   EXPECT_TRUE(removed.ok()) << removed.message();
   Status told;
-  for (int i = 0; i < 1000 && told.ok(); ++i) told = Node::AwaitOn(env_, (*stream)->Next()).status();
+  for (int i = 0; i < 1000 && told.ok(); ++i) told = sim::Await(env_, (*stream)->Next()).status();
   EXPECT_EQ(told.code(), Code::kInvalidState) << told.message();
   stream->reset();
 }
@@ -415,7 +408,7 @@ void WriteOldLabel(sim::SimEnv& env, const logstore::Superblock& s) {
 struct Trial {
   uint64_t seed = 21;
   uint64_t segments = 16;
-  uint64_t step = sim::UsualStep();
+  uint64_t step = sim::kUsualStep;
   bool old_label = false;
 };
 

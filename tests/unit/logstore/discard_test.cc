@@ -5,8 +5,9 @@
 
 #include "logstore/logstore.h"
 #include "logstore/memory.h"
-#include "sim/env.h"
+#include "sim/await.h"
 #include "tests/support/aligned_memory.h"
+#include "tests/support/simulated_pool.h"
 
 namespace lockstep::test {
 namespace {
@@ -29,25 +30,17 @@ class Discards : public testing::Test {
   void TearDown() override { Close(); }
   template <typename T>
   T Await(Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
-    LS_ASSERT(env_.loop().RunUntil([&result] { return result.has_value(); }));
-    return std::move(*result);
+    return sim::Await(env_, std::move(task));
   }
   void Open() {
     auto disk = env_.OpenDisk("disk", 0);
-    auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
-                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                      env_.clock(), &env_.background()}));
+    auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(), SeamsOf(env_)));
     ASSERT_TRUE(pool.ok()) << pool.status().ToString();
     pool_ = std::move(*pool);
   }
   void Close() {
     if (!pool_) return;
-    Await([](block::Pool& p) -> Task<bool> {
-      co_await p.Close();
-      co_return true;
-    }(*pool_));
+    sim::Await(env_, pool_->Close());
     pool_.reset();
   }
   Status Apply(block::Change change) {
@@ -61,11 +54,8 @@ class Discards : public testing::Test {
     r.length = length;
     r.fua = fua;
     if (op == block::Request::Op::kRead || op == block::Request::Op::kWrite) r.buffers = {&buffer, 1};
-    const auto run = [](block::Volume& v, block::Request& request) -> Task<Status> {
-      co_return co_await block::Run(v, request);
-    };
     const auto volume = pool_->OpenVolume(volume_);
-    return Await(run(**volume, r));
+    return RunOn(env_, **volume, r);
   }
   // A block every so often, over the whole volume.
   static constexpr uint64_t kApart = kVolume / 500 / kBlockSize * kBlockSize;

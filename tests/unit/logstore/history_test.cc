@@ -10,6 +10,7 @@
 #include "sim/crash_points.h"
 #include "sim/env.h"
 #include "tests/support/aligned_memory.h"
+#include "tests/support/simulated_pool.h"
 
 namespace lockstep::test {
 namespace {
@@ -29,24 +30,18 @@ class WindowMachine {
   explicit WindowMachine(sim::SimEnv& env) : env_(env) {}
   ~WindowMachine() {
     if (!pool_) return;
-    bool done = false;
-    Spawn([](Pool& pool, bool& d) -> Task<void> {
-      co_await pool.Close();
-      d = true;
-    }(*pool_, done));
-    LS_ASSERT(env_.loop().RunUntil([&done] { return done; }));
+    sim::Await(env_, pool_->Close());
   }
   static void Format(sim::SimEnv& env, uint64_t size = 64 << 20) {
     env.AddDisk("disk", size);
     auto disk = env.OpenDisk("disk", 0);
-    const Status s = Await(env, logstore::Format(**disk, {env.random().NextUuid()}, {.segment_size = 512 << 10}));
+    const Status s = sim::Await(env, logstore::Format(**disk, {env.random().NextUuid()}, {.segment_size = 512 << 10}));
     ASSERT_TRUE(s.ok()) << s.ToString();
   }
   Status Open() {
     auto disk = env_.OpenDisk("disk", 0);
     if (!disk.ok()) return disk.status();
-    logstore::Seams seams{env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(), env_.clock()};
-    auto pool = Await(env_, logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(), seams));
+    auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(), SeamsOf(env_)));
     if (!pool.ok()) return pool.status();
     pool_ = std::move(*pool);
     return {};
@@ -57,15 +52,8 @@ class WindowMachine {
   void Pass(io::Duration duration) { env_.loop().RunFor(duration); }
 
   template <typename T>
-  static T Await(sim::SimEnv& env, Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
-    LS_ASSERT(env.loop().RunUntil([&result] { return result.has_value(); }));
-    return std::move(*result);
-  }
-  template <typename T>
   T Await(Task<T> task) {
-    return Await(env_, std::move(task));
+    return sim::Await(env_, std::move(task));
   }
   Status Apply(std::vector<Change> changes) {
     return Await(pool_->Apply({{env_.random().NextUuid()}, std::move(changes)}));
@@ -115,10 +103,7 @@ class WindowMachine {
   }
 
  private:
-  Status Execute(Volume& volume, Request& request) {
-    return Await(env_, [](Volume& v, Request& r) -> Task<Status> { co_return co_await block::Run(v, r); }(
-                           volume, request));
-  }
+  Status Execute(Volume& volume, Request& request) { return RunOn(env_, volume, request); }
   sim::SimEnv& env_;
   std::unique_ptr<Pool> pool_;
 };

@@ -11,8 +11,9 @@
 #include "logstore/inspect.h"
 #include "logstore/logstore.h"
 #include "logstore/pool.h"
-#include "sim/env.h"
+#include "sim/await.h"
 #include "tests/support/aligned_memory.h"
+#include "tests/support/simulated_pool.h"
 
 namespace lockstep::test {
 namespace {
@@ -35,24 +36,16 @@ class Inspecting : public testing::Test {
   }
   template <typename T>
   T Await(Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
-    LS_ASSERT(env_.loop().RunUntil([&result] { return result.has_value(); }));
-    return std::move(*result);
+    return sim::Await(env_, std::move(task));
   }
   std::unique_ptr<block::Pool> Open() {
     auto disk = env_.OpenDisk("disk", 0);
-    auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
-                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                      env_.clock(), &env_.background()}));
+    auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(), SeamsOf(env_)));
     EXPECT_TRUE(pool.ok()) << pool.status().ToString();
     return std::move(*pool);
   }
   void Close(std::unique_ptr<block::Pool> pool) {
-    Await([](block::Pool& p) -> Task<bool> {
-      co_await p.Close();
-      co_return true;
-    }(*pool));
+    sim::Await(env_, pool->Close());
   }
   void Apply(block::Pool& pool, std::vector<block::Change> changes) {
     ASSERT_TRUE(Await(pool.Apply({{env_.random().NextUuid()}, std::move(changes)})).ok());
@@ -63,10 +56,7 @@ class Inspecting : public testing::Test {
     r.op = block::Request::Op::kDiscard;
     r.offset = block * kBlockSize;
     r.length = count * kBlockSize;
-    const auto run = [](block::Volume& v, block::Request& request) -> Task<Status> {
-      co_return co_await block::Run(v, request);
-    };
-    EXPECT_TRUE(Await(run(*volume, r)).ok());
+    EXPECT_TRUE(RunOn(env_, *volume, r).ok());
   }
   // Overwrites a part of the volume; answers the last entry.
   block::SequenceNumber Fill(block::Pool& pool, uint64_t writes) {
@@ -80,10 +70,7 @@ class Inspecting : public testing::Test {
       r.offset = i * 8 % 400 * kBlockSize;
       r.length = memory.size();
       r.buffers = {&buffer, 1};
-      const auto run = [](block::Volume& v, block::Request& request) -> Task<Status> {
-        co_return co_await block::Run(v, request);
-      };
-      EXPECT_TRUE(Await(run(*volume, r)).ok());
+        EXPECT_TRUE(RunOn(env_, *volume, r).ok());
     }
     EXPECT_TRUE(Await(pool.Flush()).ok());
     return pool.Info().last;

@@ -7,8 +7,9 @@
 
 #include "logstore/format.h"
 #include "logstore/logstore.h"
-#include "sim/env.h"
+#include "sim/await.h"
 #include "tests/support/aligned_memory.h"
+#include "tests/support/simulated_pool.h"
 
 namespace lockstep::test {
 namespace {
@@ -26,9 +27,7 @@ class Scrubbing : public testing::Test {
     disk->reset();
     env_.set_disk_timing({.max_delay = std::chrono::microseconds(200)});
     disk = env_.OpenDisk("disk", 0);
-    auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(),
-                                     {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                      env_.clock(), &env_.background()}));
+    auto pool = Await(logstore::Open(std::move(*disk), "index", logstore::Options::Tiny(), SeamsOf(env_)));
     ASSERT_TRUE(pool.ok());
     pool_ = std::move(*pool);
     Apply({block::CreateVolume{id_, 64 << 20}});
@@ -36,21 +35,13 @@ class Scrubbing : public testing::Test {
   }
   void TearDown() override {
     volume_.reset();
-    bool done = false;
-    Spawn([](block::Pool& p, bool& d) -> Task<void> {
-      co_await p.Close();
-      d = true;
-    }(*pool_, done));
-    LS_ASSERT(env_.loop().RunUntil([&done] { return done; }));
+    sim::Await(env_, pool_->Close());
     pool_.reset();
   }
 
   template <typename T>
   T Await(Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
-    LS_ASSERT(env_.loop().RunUntil([&result] { return result.has_value(); }));
-    return std::move(*result);
+    return sim::Await(env_, std::move(task));
   }
   void Apply(std::vector<block::Change> changes) {
     const Status applied = Await(pool_->Apply({{env_.random().NextUuid()}, std::move(changes)}));
@@ -65,10 +56,7 @@ class Scrubbing : public testing::Test {
     r.offset = block * kBlockSize;
     r.length = count * kBlockSize;
     r.buffers = {&buffer, 1};
-    const auto run = [](block::Volume& v, block::Request& request) -> Task<Status> {
-      co_return co_await block::Run(v, request);
-    };
-    return Await(run(volume, r));
+    return RunOn(env_, volume, r);
   }
   void Write(uint64_t block, uint64_t count, uint8_t fill) {
     const Status written = Transfer(*volume_, block::Request::Op::kWrite, block, count, fill);

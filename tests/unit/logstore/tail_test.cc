@@ -13,8 +13,9 @@
 #include "block/change_stream.h"
 #include "logstore/logstore.h"
 #include "logstore/pool.h"
-#include "sim/env.h"
+#include "sim/await.h"
 #include "tests/support/aligned_memory.h"
+#include "tests/support/simulated_pool.h"
 
 namespace lockstep::test {
 namespace {
@@ -85,30 +86,20 @@ class Tail : public testing::Test {
   }
   template <typename T>
   T Await(Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T r) { result.emplace(std::move(r)); });
-    LS_ASSERT(env_->loop().RunUntil([&result] { return result.has_value(); }));
-    return std::move(*result);
+    return sim::Await(*env_, std::move(task));
   }
   Status Open() {
     auto disk = env_->OpenDisk("disk", 0);
     if (!disk.ok()) return disk.status();
     auto counting = std::make_unique<CountingDisk>(std::move(*disk), bytes_read_);
-    auto pool = Await(logstore::Open(std::move(counting), "index", options_,
-                                     {env_->loop(), env_->executor(), env_->files(), env_->random(), env_->log(),
-                                      env_->clock()}));
+    auto pool = Await(logstore::Open(std::move(counting), "index", options_, SeamsOf(*env_)));
     if (pool.ok()) pool_ = std::move(*pool);
     return pool.status();
   }
   void Close() {
     for (Copy* copy : copies_) copy->stream.reset();
     if (!pool_) return;
-    bool done = false;
-    Spawn([](block::Pool& p, bool& d) -> Task<void> {
-      co_await p.Close();
-      d = true;
-    }(*pool_, done));
-    LS_ASSERT(env_->loop().RunUntil([&done] { return done; }));
+    sim::Await(*env_, pool_->Close());
     pool_.reset();
   }
   Status Apply(std::vector<block::Change> changes) {
@@ -116,8 +107,7 @@ class Tail : public testing::Test {
   }
   Status Run(block::VolumeId id, block::Request& request) {
     const auto volume = pool_->OpenVolume(id);
-    const auto run = [](block::Volume& v, block::Request& r) -> Task<Status> { co_return co_await block::Run(v, r); };
-    return Await(run(**volume, request));
+    return RunOn(*env_, **volume, request);
   }
   static void Paint(AlignedMemory& memory, uint32_t tag) {
     for (uint64_t at = 0; at < memory.size(); at += 4) std::memcpy(memory.data() + at, &tag, 4);

@@ -3,7 +3,8 @@
 
 #include <optional>
 
-#include "sim/env.h"
+#include "sim/await.h"
+#include "tests/unit/wbem/http_client.h"
 #include "wbem/gate.h"
 #include "wbem/http_server.h"
 
@@ -34,10 +35,7 @@ class GateTest : public testing::Test {
   }
   template <typename T>
   T Await(Task<T> task) {
-    std::optional<T> result;
-    Spawn(std::move(task), [&result](T value) { result.emplace(std::move(value)); });
-    EXPECT_TRUE(env_.loop().RunUntil([&] { return result.has_value(); }));
-    return std::move(*result);
+    return sim::Await(env_, std::move(task));
   }
   // "user/role" or the status of the refusal.
   std::string Admit(std::optional<Role> anonymous, const std::string& authorization, HttpClient client) {
@@ -114,7 +112,7 @@ class HttpsServer : public testing::Test {
     EXPECT_FALSE(server_->Listen(*io::Endpoint::Parse("tcp:192.0.2.1:5988")).ok());
   }
   ~HttpsServer() override {
-    stream_.reset();
+    client_.stream.reset();
     bool stopped = false;
     Spawn([](HttpServer& s, bool& done) -> Task<void> {
       co_await s.Stop();
@@ -126,57 +124,37 @@ class HttpsServer : public testing::Test {
     co_return HttpReply{200, {}, (encrypted ? "encrypted " : "plain ") + request.body};
   }
   void Connect(bool encrypt) {
-    env_.network().Connect(address_, [&](Result<std::unique_ptr<io::Stream>> s) { stream_ = *std::move(s); });
-    env_.loop().RunUntil([&] { return stream_ != nullptr; });
-    if (encrypt) stream_ = client_tls_->Wrap(env_.loop(), std::move(stream_));
-    Read();
+    env_.network().Connect(address_, [&](Result<std::unique_ptr<io::Stream>> s) { client_.stream = *std::move(s); });
+    env_.loop().RunUntil([&] { return client_.stream != nullptr; });
+    if (encrypt) client_.stream = client_tls_->Wrap(env_.loop(), std::move(client_.stream));
+    client_.Read();
   }
-  void Read() {
-    stream_->Read(buffer_, [this](Result<size_t> n) {
-      if (!n.ok() || *n == 0) {
-        ended_ = true;
-        return;
-      }
-      received_.append(reinterpret_cast<const char*>(buffer_.data()), *n);
-      Read();
-    });
-  }
-  void Send(std::string text) {
-    sending_ = std::move(text);
-    out_ = {reinterpret_cast<std::byte*>(sending_.data()), sending_.size()};
-    stream_->Write({&out_, 1}, [](const Status&) {});
-  }
-
   sim::SimEnv env_;
   std::unique_ptr<io::TlsContext> server_tls_, client_tls_;
   std::unique_ptr<HttpServer> server_;
   io::Endpoint address_;
-  std::unique_ptr<io::Stream> stream_;
-  std::array<std::byte, 4096> buffer_;
-  std::string received_, sending_;
-  io::Buffer out_{};
-  bool ended_ = false;
+  HttpTestClient client_;
 };
 
 TEST_F(HttpsServer, ServesRequests) {
   Connect(true);
   const std::string body(500'000, 'x');
-  Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n" + body);
-  EXPECT_TRUE(env_.loop().RunUntil([&] { return received_.ends_with("\r\n\r\nencrypted " + body); }));
+  client_.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n" + body);
+  EXPECT_TRUE(env_.loop().RunUntil([&] { return client_.received.ends_with("\r\n\r\nencrypted " + body); }));
 }
 
 TEST_F(HttpsServer, ClosesConnectionsThatAreNoTls) {
   Connect(false);
-  Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_TRUE(env_.loop().RunUntil([&] { return ended_; }));
-  EXPECT_EQ(received_.find("HTTP"), std::string::npos);
+  client_.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_TRUE(env_.loop().RunUntil([&] { return client_.ended; }));
+  EXPECT_EQ(client_.received.find("HTTP"), std::string::npos);
   EXPECT_EQ(server_->connections(), 0u);
 }
 
 TEST_F(HttpsServer, DropsAHandshakeThatDoesNotEnd) {
   Connect(false);
-  Send(std::string("\x16\x03\x01", 3));
-  EXPECT_TRUE(env_.loop().RunUntil([&] { return ended_; }, std::chrono::seconds(21)));
+  client_.Send(std::string("\x16\x03\x01", 3));
+  EXPECT_TRUE(env_.loop().RunUntil([&] { return client_.ended; }, std::chrono::seconds(21)));
   EXPECT_EQ(server_->connections(), 0u);
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/env.h"
+#include "tests/unit/wbem/http_client.h"
 #include "wbem/http_connection.h"
 #include "wbem/http_server.h"
 
@@ -95,29 +96,7 @@ TEST(HttpEngine, RefusesWhatIsTooLargeOrMalformedWithAnEmptyBody) {
 // A server that echoes, and clients, on one simulated machine.
 class Server : public testing::Test {
  protected:
-  struct Client {
-    std::unique_ptr<io::Stream> stream;
-    std::array<std::byte, 4096> buffer;
-    std::string received, sending;
-    io::Buffer out{};
-    bool ended = false;
-
-    void Send(std::string text) {
-      sending = std::move(text);
-      out = {reinterpret_cast<std::byte*>(sending.data()), sending.size()};
-      stream->Write({&out, 1}, [](const Status&) {});
-    }
-    void Read() {
-      stream->Read(buffer, [this](Result<size_t> n) {
-        if (!n.ok() || *n == 0) {
-          ended = true;
-          return;
-        }
-        received.append(reinterpret_cast<const char*>(buffer.data()), *n);
-        Read();
-      });
-    }
-  };
+  using Client = HttpTestClient;
 
   Server() : env_(1) {
     options_.connections_max = 4;
