@@ -141,9 +141,9 @@ Status SqliteCatalog::Start(io::FileSystem& files) {
   const int opened = sqlite3_open_v2(path_.c_str(), &raw, flags, vfs_.name().c_str());
   db_.reset(raw);
   if (opened != SQLITE_OK) return ErrorOf(raw, "catalog " + path_ + ": cannot be opened");
-  // PERSIST with FULL: a commit is over when the journal's header, 28 bytes, is zeroed and that is synced. Not TRUNCATE:
-  // of a cut that was not synced yet, io/files.h lets a power failure keep a part, and SQLite would take the rest of the
-  // journal for a whole one. Exclusive, no shared memory, no mapping: every byte passes through the file seam.
+  // PERSIST with FULL: a commit is over when the journal's header, 28 bytes, is zeroed and that is synced. Not
+  // TRUNCATE: of a cut that was not synced yet, io/files.h lets a power failure keep a part, and SQLite would take the
+  // rest of the journal for a whole one. Exclusive, no shared memory, no mapping: every byte passes through the seam.
   LS_RETURN_IF_ERROR(InFile(Execute(db_.get(),
                                     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = PERSIST;"
                                     "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"

@@ -132,8 +132,9 @@ int FullPathname(sqlite3_vfs*, const char* name, int size, char* out) {
   return SQLITE_OK;
 }
 
-// Feeds SQLite's generator: names of temporary files, which nothing here has, and the salt of a journal's checksums. That
-// may repeat after a restart: a journal counts its pages only once they are synced, so none of an older one is taken.
+// Feeds SQLite's generator: names of temporary files, which nothing here has, and the salt of a journal's checksums.
+// That may repeat after a restart: a journal counts its pages only once they are synced, so none of an older one is
+// taken.
 int Randomness(sqlite3_vfs*, int size, char* out) {
   std::memset(out, 0, static_cast<size_t>(size));
   return size;

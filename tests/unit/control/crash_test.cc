@@ -32,7 +32,7 @@ Picture Look(const Control& control) {
     add("group " + group.name + " " + std::to_string(group.members.size()));
   }
   for (const PointView& view : control.Points()) add("point of " + std::to_string(view.record.volumes.size()));
-  for (const catalog::AspectRecord& aspect : control.Aspects()) 
+  for (const catalog::AspectRecord& aspect : control.Aspects())
     add("aspect " + aspect.name + " " + std::to_string(static_cast<int>(aspect.state)));
   for (const ExportView& view : control.Exports()) add("export " + view.record.name);
   return picture;
