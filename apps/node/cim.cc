@@ -43,6 +43,7 @@ CimFace::CimFace(io::Env& env, control::Control& control, Security& security, Ci
       security_(security),
       identity_(std::move(identity)),
       warn_used_(config.warn_used),
+      listener_ca_(config.cim_security.listener_ca),
       registry_(schema_),
       enumerations_(env.control_loop(), env.random()),
       rules_(security.audit()),
@@ -53,7 +54,8 @@ CimFace::CimFace(io::Env& env, control::Control& control, Security& security, Ci
               [this](wbem::HttpRequest request, std::string peer, wbem::HttpStream& stream) {
                 return endpoint_.Handle(std::move(request), std::move(peer), &stream);
               }),
-      transport_(env.control_network(), env.control_resolver()),
+      plain_(env.control_network(), env.control_resolver()),
+      transport_(env.control_loop(), plain_),
       subscriptions_(env.files(), identity_.data_directory) {}
 
 CimFace::~CimFace() = default;
@@ -67,6 +69,7 @@ Status CimFace::Load() {
     return ReadWholeFile(env_.files(), identity_.schema_directory + "/" + std::string(file));
   };
   LS_RETURN_IF_ERROR(smis::LoadSchema(schema_, read));
+  LS_RETURN_IF_ERROR(TrustListeners());
   const smis::Surroundings surroundings{control_, env_.clock(), env_.log(), true};
   const smis::Identity identity{identity_.node_id, identity_.name};
   const std::string interop(smis::kInteropNamespace);
@@ -82,6 +85,13 @@ Status CimFace::Load() {
                                                      warn_used_);
   source_->Start();
   return {};
+}
+
+Status CimFace::TrustListeners() {
+  if (listener_ca_.empty()) return {};
+  Result<std::string> authorities = ReadWholeFile(env_.files(), listener_ca_);
+  if (!authorities.ok()) return authorities.status().WithContext("[cim] listener_ca");
+  return transport_.Trust(*std::move(authorities)).WithContext("[cim] listener_ca");
 }
 
 access::Role CimFace::Rules::NeededRole(const wbem::ClassDecl& cls, std::string_view act) const {

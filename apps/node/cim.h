@@ -16,6 +16,7 @@
 #include "wbem/guard.h"
 #include "wbem/http_server.h"
 #include "wbem/indications.h"
+#include "wbem/listener_tls.h"
 #include "wbem/provider.h"
 #include "wbem/schema.h"
 
@@ -48,8 +49,8 @@ class CimFace {
   CimFace(io::Env& env, control::Control& control, Security& security, CimIdentity identity, const Config& config);
   ~CimFace();
 
-  // Reads the MOF files, registers the providers, reads the subscriptions and begins to send indications. Errors name
-  // the file and the line. Before Listen.
+  // Reads the MOF files and whose listeners are trusted, registers the providers, reads the subscriptions and begins to
+  // send indications. Errors name the file and the line. Before Listen.
   Status Load();
   Result<io::Endpoint> Listen(const io::Endpoint& at);
   // REQUIRES: the security's certificate has been loaded.
@@ -58,6 +59,8 @@ class CimFace {
   Task<void> Stop();
 
  private:
+  Status TrustListeners();
+
   // Roles as smis/permissions.h has them; changes go to the audit log.
   class Rules final : public wbem::Guard {
    public:
@@ -74,6 +77,7 @@ class CimFace {
   Security& security_;
   const CimIdentity identity_;
   const std::vector<uint32_t> warn_used_;
+  const std::string listener_ca_;
   wbem::Schema schema_;
   wbem::ProviderRegistry registry_;
   wbem::Enumerations enumerations_;
@@ -82,7 +86,8 @@ class CimFace {
   const wbem::Gate gate_;
   wbem::CimXmlEndpoint endpoint_;
   wbem::HttpServer server_;
-  wbem::PlainTransport transport_;
+  wbem::PlainTransport plain_;
+  wbem::TlsTransport transport_;
   SubscriptionFile subscriptions_;
   std::unique_ptr<wbem::IndicationService> indications_;
   std::unique_ptr<smis::IndicationSource> source_;

@@ -120,6 +120,7 @@ class Section {
     Path("certificate", security.certificate);
     Path("key", security.key);
     Path("client_ca", security.client_ca);
+    Path("listener_ca", security.listener_ca);
     Path("users", security.users);
     String("pam_service", security.pam_service);
     OptionalRole("anonymous", security.anonymous);

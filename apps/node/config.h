@@ -21,6 +21,7 @@ struct CimSecurity {
   std::vector<io::Endpoint> https;  // where it listens with TLS; any address
   std::string certificate, key;     // PEM; both or neither
   std::string client_ca;            // PEM; empty: clients are not asked for certificates
+  std::string listener_ca;          // PEM; whose listeners of indications are trusted; empty: none, no HTTPS to them
   std::string users;
   std::string pam_service;  // name or absolute path of a PAM service; empty: PAM is not asked
   std::optional<access::Role> anonymous;  // of who says nothing and is on this machine; absent: refused

@@ -75,6 +75,8 @@ void ListenerSender::Advance() {
 }
 
 void ListenerSender::Connect() {
+  // One that was accepted under another configuration may be out of reach now.
+  if (const Status possible = around_.transport.Check(url_); !possible.ok()) return Failed(possible.message());
   connecting_ = true;
   const uint64_t connection = ++connection_;
   SetTimer(Timer::kConnect, around_.options.connect_max);

@@ -81,7 +81,7 @@ std::string ListenerUrl::ToString() const {
 
 Status PlainTransport::Check(const ListenerUrl& url) const {
   if (url.encrypted)
-    return NotSupported("indications cannot be sent over HTTPS yet: give a destination that begins with http://");
+    return NotSupported("indications are not sent over HTTPS here: give a destination that begins with http://");
   if (!resolver_ && !IsNumeric(url.host) && !NameEquals(url.host, "localhost"))
     return NotSupported(fmt::format("names of hosts are not looked up here: give {} as a numeric address", url.host));
   return {};

@@ -36,7 +36,7 @@ class ListenerTransport {
 };
 
 // HTTP over an io::Network. Names of hosts are looked up by `resolver`; without one, only numeric addresses and
-// "localhost" are known. HTTPS is refused: a transport around this one can add it.
+// "localhost" are known. HTTPS is refused: TlsTransport adds it.
 class PlainTransport final : public ListenerTransport {
  public:
   // Both outlive the transport.

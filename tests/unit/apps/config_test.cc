@@ -49,6 +49,7 @@ https = ["tcp:0.0.0.0:5989"]
 certificate = "/c"
 key = "/k"
 client_ca = "/a"
+listener_ca = "/l"
 users = "/u"
 pam_service = "lockstep"
 anonymous = "monitor"
@@ -69,7 +70,8 @@ anonymous = "monitor"
   const CimSecurity& security = config->cim_security;
   ASSERT_EQ(security.https.size(), 1u);
   EXPECT_EQ(security.https[0].ToString(), "tcp:0.0.0.0:5989");
-  EXPECT_EQ(security.certificate + security.key + security.client_ca + security.users, "/c/k/a/u");
+  EXPECT_EQ(security.certificate + security.key + security.client_ca + security.listener_ca + security.users,
+            "/c/k/a/l/u");
   EXPECT_EQ(security.pam_service, "lockstep");
   EXPECT_EQ(security.anonymous, access::Role::kMonitor);
 }
@@ -84,7 +86,7 @@ TEST(Config, WhatIsWrongIsSaidWithItsLine) {
             "lockstep.conf:2: connections_max must be a whole number from 1 to 100000");
   EXPECT_EQ(Refusal("[cim]\nport = 1\n"),
             "lockstep.conf:2: [cim] has no setting \"port\"; it has listen, allow_remote, connections_max, "
-            "https, certificate, key, client_ca, users, pam_service, anonymous");
+            "https, certificate, key, client_ca, listener_ca, users, pam_service, anonymous");
   EXPECT_EQ(Refusal("\n[iscsi]\n"),
             "lockstep.conf:2: there is no section [iscsi]; there are [node], [admin], [pools], [nbd], [cim]");
   EXPECT_EQ(Refusal("[pools]\nscrub_every = \"monthly\"\n"),
@@ -139,6 +141,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   EXPECT_EQ(config->cim_security.certificate, defaults.cim_security.certificate);
   EXPECT_EQ(config->cim_security.key, defaults.cim_security.key);
   EXPECT_EQ(config->cim_security.client_ca, defaults.cim_security.client_ca);
+  EXPECT_EQ(config->cim_security.listener_ca, defaults.cim_security.listener_ca);
   EXPECT_EQ(config->cim_security.users, defaults.cim_security.users);
   EXPECT_EQ(config->cim_security.pam_service, defaults.cim_security.pam_service);
   EXPECT_EQ(config->cim_security.anonymous, defaults.cim_security.anonymous);

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "io/tls/tls.h"
 #include "sim/env.h"
 #include "wbem/http_connection.h"
 #include "wbem/indication_store.h"
@@ -81,7 +82,7 @@ class FakeListener {
     listener_.reset();
     clients_.clear();
   }
-  std::string url() const { return fmt::format("http://127.0.0.1:{}/events", endpoint_.port); }
+  std::string url() const { return fmt::format("{}://127.0.0.1:{}/events", tls ? "https" : "http", endpoint_.port); }
   uint16_t port() const { return endpoint_.port; }
   // The numbers in the order in which they came.
   std::string Numbers() const {
@@ -91,6 +92,7 @@ class FakeListener {
   }
 
   Manner manner = Manner::kKeeps;
+  const io::TlsContext* tls = nullptr;  // HTTPS
   io::Duration delay{};  // before each answer
   std::vector<Taken> taken;
   size_t connections = 0;
@@ -109,6 +111,7 @@ class FakeListener {
 
   void Accept(std::unique_ptr<io::Stream> stream) {
     ++connections;
+    if (tls != nullptr) stream = tls->Wrap(env_.loop(), std::move(stream));
     if (manner == Manner::kDrops) return;
     auto client = std::make_shared<Client>();
     client->stream = std::move(stream);

@@ -10,6 +10,7 @@
 #include "tests/unit/wbem/fake_listener.h"
 #include "wbem/core.h"
 #include "wbem/indication_providers.h"
+#include "wbem/listener_tls.h"
 
 namespace lockstep::wbem {
 namespace {
@@ -152,7 +153,8 @@ class Indications : public testing::Test {
 
   sim::SimEnv env_;
   Schema schema_;
-  PlainTransport transport_{env_.network()};
+  PlainTransport plain_{env_.network()};
+  TlsTransport transport_{env_.loop(), plain_};
   MemoryStore store_;
   IndicationOptions options_;
   ServerIdentity identity_;
@@ -258,6 +260,43 @@ TEST_F(Indications, NothingIsLostWhateverAListenerDoesWithItsConnections) {
     }
     EXPECT_TRUE(Do(Operation::kDeleteInstance, subscription).status.ok());
   }
+}
+
+TEST_F(Indications, ListenersThatShowATrustedCertificateAreReachedOverHttps) {
+  const io::KeyPair own = *io::MakeSelfSigned({"127.0.0.1"}, env_.clock().Wall());
+  const io::KeyPair of_another_host = *io::MakeSelfSigned({"192.0.2.7"}, env_.clock().Wall());
+  const io::KeyPair of_nobody = *io::MakeSelfSigned({"127.0.0.1"}, env_.clock().Wall());
+  EXPECT_FALSE(transport_.Trust("no certificate").ok());
+  ASSERT_TRUE(transport_.Trust(own.certificate + of_another_host.certificate).ok());
+  for (const auto& [identity, trusted] : {std::pair(&own, true), {&of_another_host, false}, {&of_nobody, false}}) {
+    const auto context = *io::TlsContext::ForServer({*identity, ""});
+    FakeListener listener(env_, 0);
+    listener.tls = context.get();
+    const ObjectPath subscription = Subscribe(listener);
+    BornMany(50);
+    EXPECT_EQ(RunUntilTaken(listener, 50, std::chrono::minutes(5)), trusted);
+    EXPECT_EQ(listener.Numbers(), trusted ? UpTo(50) : "");
+    if (trusted) {
+      EXPECT_EQ(listener.connections, 1u);
+    }
+    EXPECT_TRUE(Do(Operation::kDeleteInstance, subscription).status.ok());
+  }
+}
+
+TEST_F(Indications, NobodyIsTrustedWhenADestinationOutlivesTheTrust) {
+  const io::KeyPair own = *io::MakeSelfSigned({"127.0.0.1"}, env_.clock().Wall());
+  const auto context = *io::TlsContext::ForServer({own, ""});
+  FakeListener listener(env_, 0);
+  listener.tls = context.get();
+  ASSERT_TRUE(transport_.Trust(own.certificate).ok());
+  Subscribe(listener);
+  Stop();
+  ASSERT_TRUE(transport_.Trust("").ok());
+  Start();
+  Born("x");
+  env_.loop().RunFor(std::chrono::minutes(5));
+  EXPECT_EQ(listener.connections, 0u);
+  EXPECT_EQ(service_->CountsOf(destination_).lost, 1u);
 }
 
 TEST_F(Indications, AConnectionThatStaysIsUsedAgainAndGivenUpWhenNothingHappens) {
