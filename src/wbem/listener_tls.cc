@@ -49,7 +49,7 @@ void TlsTransport::Connect(const ListenerUrl& url, io::Network::Connected done) 
   plain_.Connect(inner, [&loop = loop_, context = *std::move(context), done = std::move(done)](
                             Result<std::unique_ptr<io::Stream>> stream) mutable {
     if (!stream.ok()) return done(std::move(stream));
-    done(context->Wrap(loop, *std::move(stream)));
+    done(std::unique_ptr<io::Stream>(context->Wrap(loop, *std::move(stream))));
   });
 }
 

@@ -167,13 +167,19 @@ class History {
                                  : random_.OneIn(2) ? sim::Only(sim::IoKind::kDiskWrite)
                                  : random_.OneIn(2) ? sim::Only(sim::IoKind::kDiskFlush)
                                                     : sim::kFileIo;
+      // There are few flushes, and what follows one that failed is what matters.
+      const uint64_t most = kinds == sim::Only(sim::IoKind::kDiskFlush) ? 20 : changes;
       if (random_.OneIn(3))
-        faults.FailFrom(1 + random_.Below(changes), kinds);
+        faults.FailFrom(1 + random_.Below(most), kinds);
       else
-        faults.FailAt(1 + random_.Below(changes), kinds);
+        faults.FailAt(1 + random_.Below(most), kinds);
       node.set_excuses({.io_errors = true});
     }
-    if (fault == Fault::kHang) {
+    // A read that takes so long that all segments could be reused meanwhile.
+    slow_read_ = fault == Fault::kHang && random_.OneIn(2);
+    if (slow_read_) {
+      faults.HangAt(1 + random_.Below(changes / 8), sim::Only(sim::IoKind::kDiskRead));
+    } else if (fault == Fault::kHang) {
       faults.HangAt(1 + random_.Below(changes), sim::kDiskIo);
       if (random_.OneIn(2)) faults.CutPowerAt(changes + random_.Below(changes));
     }
@@ -279,7 +285,7 @@ class History {
 
   void Act(Node& node, int i) {
     if (i == unreadable_at_) LoseBlocks(node);
-    if (random_.OneIn(60)) node.disk().ReleaseHung();
+    if (!slow_read_ && random_.OneIn(60)) node.disk().ReleaseHung();
     // Only so much at once.
     if (node.in_flight() >= shape_.most_in_flight) {
       const size_t most = random_.Below(shape_.most_in_flight);
@@ -453,7 +459,7 @@ class History {
   const Shape shape_;
   Oracle oracle_;
   Tag tag_ = 0;
-  bool crashed_ = true, damaged_ = false;
+  bool crashed_ = true, damaged_ = false, slow_read_ = false;
   uint64_t follow_at_ = UINT64_MAX;
   int unreadable_at_ = INT32_MAX;
   uint64_t refused_ = 0;
