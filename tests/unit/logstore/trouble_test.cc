@@ -2,7 +2,9 @@
 // harmed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "logstore/disk_io.h"
 #include "logstore/format.h"
@@ -278,6 +280,47 @@ TEST_F(Trouble, ADamagedIndexIsRebuiltFromTheLog) {
   volume_ = *pool_->OpenVolume(volume_id_);
   ASSERT_TRUE(Read(500).ok());
   EXPECT_EQ(FirstByte(), std::byte{100});
+}
+
+// A diff between two points, and one up to now, while the points go and the block is written again, after any number of
+// steps of the loop.
+TEST_F(Trouble, ADiffNamesEverythingOrSaysThatAPointHasGone) {
+  ReuseSegments();
+  size_t gone = 0;
+  for (uint64_t steps = 0; steps < 60; steps += 3) {
+    const block::PointId first{env_.random().NextUuid()}, second{env_.random().NextUuid()};
+    const bool to_now = steps % 2 != 0;
+    ASSERT_TRUE(Apply({block::TakePoint{first, {volume_id_}}}).ok());
+    ASSERT_TRUE(Write(7, 1, 1).ok());
+    ASSERT_TRUE(Apply({block::TakePoint{second, {volume_id_}}}).ok());
+    ReuseSegments();  // the log between them is gone, so the index is asked
+    std::optional<Result<std::vector<block::Extent>>> found;
+    Spawn(pool_->Diff(volume_id_, first, to_now ? std::nullopt : std::optional(second)),
+          [&](Result<std::vector<block::Extent>> extents) { found.emplace(std::move(extents)); });
+    const uint64_t until = env_.loop().closures_run() + steps;
+    env_.loop().RunUntil([&] { return found || env_.loop().closures_run() >= until; });
+    if (to_now) {
+      ASSERT_TRUE(Write(7, 1, 2).ok());
+    } else {
+      ASSERT_TRUE(Apply({block::ReleasePoint{second}}).ok());
+    }
+    ASSERT_TRUE(Await(pool_->Flush()).ok());
+    ASSERT_TRUE(env_.loop().RunUntil([&] { return found.has_value(); }));
+    if (!found->ok()) {
+      ASSERT_EQ(found->status().code(), Code::kNotFound);
+      ASSERT_FALSE(to_now);
+      ++gone;
+    } else {
+      EXPECT_TRUE(std::any_of((*found)->begin(), (*found)->end(), [](const block::Extent& e) {
+        return e.offset <= 7 * kBlockSize && 8 * kBlockSize <= e.offset + e.length;
+      })) << "after " << steps << " steps";
+    }
+    ASSERT_TRUE(Apply({block::ReleasePoint{first}}).ok());
+    if (to_now) {
+      ASSERT_TRUE(Apply({block::ReleasePoint{second}}).ok());
+    }
+  }
+  EXPECT_GT(gone, 0u) << "no point went in the midst of it, so nothing was tried";
 }
 
 // Once segments have been reused, an index is made from the newest anchor and from what the segments say.
