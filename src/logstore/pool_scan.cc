@@ -74,7 +74,7 @@ Task<Result<std::vector<block::Extent>>> LogPool::Diff(block::VolumeId volume, b
   }
   // Up to now is up to whatever is newest when a block is looked at: what it held when this was asked nobody keeps.
   LS_CO_ASSIGN_OR_RETURN(auto ranges, co_await DiffByIndex(layer, after, to ? until : kNow));
-  // The index keeps history for points. Of one that was released meanwhile a part may have gone before it was looked at.
+  // The index keeps history for points. Of one that was released meanwhile a part may have gone before it was seen.
   if (!structure_.Find(from)) co_return missing("point " + from.ToString());
   if (to && !structure_.Find(*to)) co_return missing("point " + to->ToString());
   co_return MergeRanges(std::move(ranges), size);

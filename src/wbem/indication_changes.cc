@@ -97,7 +97,6 @@ Result<IndicationService::Destination> IndicationService::MakeDestination(const 
   LS_RETURN_IF_ERROR(FillKeys(ns, instance));
   Destination destination;
   LS_ASSIGN_OR_RETURN(destination.url, ListenerUrl::Parse(TextOf(instance, "Destination")));
-  LS_RETURN_IF_ERROR(around_.transport.Check(destination.url));
   if (instance["PersistenceType"].is_null()) instance.Set("PersistenceType", Value(uint16_t{kPermanent}));
   const uint64_t persistence = instance["PersistenceType"].AsUnsigned().value_or(0);
   if (persistence != kPermanent && persistence != kTransient)
@@ -168,6 +167,8 @@ Result<ObjectPath> IndicationService::AddFilter(const std::string& ns, Instance 
 
 Result<ObjectPath> IndicationService::AddDestination(const std::string& ns, Instance instance) {
   LS_ASSIGN_OR_RETURN(Destination destination, MakeDestination(ns, std::move(instance)));
+  // Only of new ones: a stored one that is out of reach under another configuration must not be forgotten.
+  LS_RETURN_IF_ERROR(around_.transport.Check(destination.url));
   return Keep(destinations_, std::move(destination), options_.destinations_max, "destinations");
 }
 

@@ -127,7 +127,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   const auto config = ParseConfig(text, "lockstep.conf.sample");
   ASSERT_TRUE(config.ok()) << config.status().message();
   const Config defaults;
-  EXPECT_EQ(settings, 22);
+  EXPECT_EQ(settings, 23);
   EXPECT_EQ(config->name, defaults.name);
   EXPECT_EQ(config->data_directory, defaults.data_directory);
   EXPECT_EQ(config->schema_directory, defaults.schema_directory);
