@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 
 #include "base/checksum.h"
@@ -277,40 +278,46 @@ class CatalogCrash : public testing::TestWithParam<int> {
     batch.remove_intents = {MakeIntent(1).transaction};
     return batch;
   }
+  // Commits `before`, and cuts the power at every change of committing `change`. `look` checks what is there afterwards
+  // and tells whether it is what `change` makes of it.
+  static void CutEverywhere(const Batch& before, const Batch& change,
+                            const std::function<bool(Catalog&, const Contents&)>& look) {
+    sim::CrashPoints points;
+    points.seed = static_cast<uint64_t>(GetParam());
+    bool done = false;
+    ForEachCrashPoint(
+        points,
+        [&](sim::SimEnv& env, sim::CrashPoint& point) {
+          std::unique_ptr<Catalog> catalog = TryOpen(env);
+          ASSERT_NE(catalog, nullptr);
+          ASSERT_TRUE(catalog->Commit(before).ok());
+          point.Arm();
+          done = catalog->Commit(change).ok();
+        },
+        [&](sim::SimEnv& env, bool completed) {
+          Result<std::unique_ptr<Catalog>> catalog = Catalog::Open(env.files(), kPath, env.log());
+          ASSERT_TRUE(catalog.ok()) << catalog.status().ToString();
+          const bool changed = look(**catalog, *(*catalog)->Load());
+          EXPECT_TRUE(changed || !done) << "a commit that answered OK is lost";
+          EXPECT_TRUE(done || !completed);
+        });
+  }
 };
 
 TEST_P(CatalogCrash, ACommitIsThereAsAWholeOrNotAtAll) {
-  sim::CrashPoints points;
-  points.seed = static_cast<uint64_t>(GetParam());
-  bool done = false;
-  ForEachCrashPoint(
-      points,
-      [&](sim::SimEnv& env, sim::CrashPoint& point) {
-        std::unique_ptr<Catalog> catalog = TryOpen(env);
-        ASSERT_NE(catalog, nullptr);
-        ASSERT_TRUE(catalog->Commit(Before()).ok());
-        point.Arm();
-        done = catalog->Commit(Change()).ok();
-      },
-      [&](sim::SimEnv& env, bool completed) {
-        std::unique_ptr<Catalog> catalog = TryOpen(env);
-        ASSERT_NE(catalog, nullptr);
-        const Contents contents = *catalog->Load();
-        const bool changed = contents.pools.size() == 2;
-        EXPECT_TRUE(changed || !done) << "a commit that answered OK is lost";
-        EXPECT_TRUE(done || !completed);
-        EXPECT_EQ(contents.volumes.size(), 1u);
-        EXPECT_EQ(contents.volumes[0].id, MakeId<VolumeId>(changed ? 2 : 1));
-        EXPECT_EQ(contents.jobs.size(), changed ? 2u : 1u);
-        EXPECT_EQ(contents.intents, std::vector<Intent>{MakeIntent(changed ? 2 : 1)});
-        EXPECT_TRUE(catalog->Commit({{{}, OneOfEach(3)}, {}, {}}).ok());
-      });
+  CutEverywhere(Before(), Change(), [](Catalog& catalog, const Contents& contents) {
+    const bool changed = contents.pools.size() == 2;
+    EXPECT_EQ(contents.volumes.size(), 1u);
+    EXPECT_EQ(contents.volumes[0].id, MakeId<VolumeId>(changed ? 2 : 1));
+    EXPECT_EQ(contents.jobs.size(), changed ? 2u : 1u);
+    EXPECT_EQ(contents.intents, std::vector<Intent>{MakeIntent(changed ? 2 : 1)});
+    EXPECT_TRUE(catalog.Commit({{{}, OneOfEach(3)}, {}, {}}).ok());
+    return changed;
+  });
 }
 
 // Many pages change: what ends the journal must not leave a part of it, which would take back a part of the commit.
 TEST_P(CatalogCrash, ALargeCommitIsThereAsAWholeOrNotAtAll) {
-  sim::CrashPoints points;
-  points.seed = static_cast<uint64_t>(GetParam());
   const auto volumes = [](const std::string& name) {
     Batch batch;
     for (uint8_t i = 1; i <= 200; ++i) {
@@ -322,27 +329,13 @@ TEST_P(CatalogCrash, ALargeCommitIsThereAsAWholeOrNotAtAll) {
     }
     return batch;
   };
-  bool done = false;
-  ForEachCrashPoint(
-      points,
-      [&](sim::SimEnv& env, sim::CrashPoint& point) {
-        std::unique_ptr<Catalog> catalog = TryOpen(env);
-        ASSERT_NE(catalog, nullptr);
-        ASSERT_TRUE(catalog->Commit(volumes("old")).ok());
-        point.Arm();
-        done = catalog->Commit(volumes("new")).ok();
-      },
-      [&](sim::SimEnv& env, bool completed) {
-        Result<std::unique_ptr<Catalog>> catalog = Catalog::Open(env.files(), kPath, env.log());
-        ASSERT_TRUE(catalog.ok()) << catalog.status().ToString();
-        const Contents contents = *(*catalog)->Load();
-        ASSERT_EQ(contents.volumes.size(), 200u);
-        const auto changed = std::count_if(contents.volumes.begin(), contents.volumes.end(),
-                                           [](const VolumeRecord& v) { return v.name.starts_with("new"); });
-        EXPECT_TRUE(changed == 0 || changed == 200) << changed;
-        EXPECT_TRUE(changed == 200 || !done) << "a commit that answered OK is lost";
-        EXPECT_TRUE(done || !completed);
-      });
+  CutEverywhere(volumes("old"), volumes("new"), [](Catalog&, const Contents& contents) {
+    EXPECT_EQ(contents.volumes.size(), 200u);
+    const auto changed = std::count_if(contents.volumes.begin(), contents.volumes.end(),
+                                       [](const VolumeRecord& v) { return v.name.starts_with("new"); });
+    EXPECT_TRUE(changed == 0 || changed == 200) << changed;
+    return changed == 200;
+  });
 }
 
 TEST_P(CatalogCrash, MakingACatalogCanBeRepeatedAfterACrashAtAnyStep) {
