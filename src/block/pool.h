@@ -130,6 +130,8 @@ class Pool {
 
   // Extents of `volume` that may differ between two points (or between a point and now), at the cost of what changed.
   // Both points must be of this volume and no SetContent of it between them (not-supported: compare as a whole).
+  // not-found: one of them is not there, or was released before the answer. Up to now: all that had changed when this
+  // was asked is named, and of what changes meanwhile some may be.
   virtual Task<Result<std::vector<Extent>>> Diff(VolumeId volume, PointId from, std::optional<PointId> to) = 0;
 
   // The changes to `volumes`, entries `from` and later, in log order; see block/change_stream.h. To follow a point,
