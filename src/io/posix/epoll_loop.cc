@@ -111,14 +111,20 @@ void EpollLoop::Defer(Deferred& work) {
   if (work.next == nullptr) deferred_.PushBack(work);
 }
 
+Result<Uring*> EpollLoop::NeedRing() {
+  std::lock_guard lock(ring_mutex_);
+  if (!made_ring_) {
+    LS_ASSIGN_OR_RETURN(made_ring_, Uring::Create());
+    ring_.store(made_ring_.get(), std::memory_order_release);
+  }
+  return made_ring_.get();
+}
+
 void EpollLoop::Run() {
   LS_ASSERT(thread_.load() == std::thread::id() && !ended_);
   thread_ = std::this_thread::get_id();
   while (!stop_.load(std::memory_order_relaxed)) {
-    const int timeout = PrepareToWait() ? WaitMilliseconds() : 0;
-    const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout);
-    LS_ASSERT(count >= 0 || errno == EINTR);
-    HandleEvents(std::max(count, 0));
+    WaitAndHandle();
     RunPosted();
     RunDeferred();
     RunTimers();
@@ -126,6 +132,18 @@ void EpollLoop::Run() {
   }
   DestroyLeftovers();
   thread_ = std::thread::id();
+}
+
+void EpollLoop::WaitAndHandle() {
+  int timeout = PrepareToWait() ? WaitMilliseconds() : 0;
+  Uring* const ring = ring_.load(std::memory_order_acquire);
+  if (ring && ring->busy()) {
+    if (!ring->WaitAndComplete(epoll_.get(), timeout)) return;
+    timeout = 0;
+  }
+  const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout);
+  LS_ASSERT(count >= 0 || errno == EINTR);
+  HandleEvents(std::max(count, 0));
 }
 
 // True if there is nothing to run now; from then on Post wakes the loop.

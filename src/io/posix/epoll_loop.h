@@ -1,5 +1,5 @@
-// The real loop: one thread that waits in epoll_wait for everything: sockets, completions of disks, timers, and what
-// other threads post. See docs/decisions/002-event-loop.md.
+// The real loop: one thread that waits for everything: sockets, completions of disks, timers, and what other threads
+// post; in epoll_wait, or in io_uring while disks are at work. See docs/decisions/002-event-loop.md.
 #pragma once
 
 #include <sys/epoll.h>
@@ -16,6 +16,7 @@
 #include "io/loop.h"
 #include "io/posix/system.h"
 #include "io/posix/unique_fd.h"
+#include "io/posix/uring.h"
 
 namespace lockstep::io {
 
@@ -76,6 +77,10 @@ class EpollLoop final : public Loop {
   void BeforeWait(Closure work) override;
   bool IsCurrent() const override { return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
+  // The ring of this loop's disks, made with the first of them; it lives as long as the loop. On any thread.
+  // not-supported when there is no io_uring here.
+  Result<Uring*> NeedRing();
+
   // The members below: on the loop's thread, or while the loop does not run.
 
   // Calls handler.OnReady when `events` (with EPOLLET: when they become so) until Unwatch. The handler stays where it
@@ -107,6 +112,7 @@ class EpollLoop final : public Loop {
   };
 
   EpollLoop(UniqueFd epoll, UniqueFd wakeup);
+  void WaitAndHandle();
   int WaitMilliseconds();
   bool PrepareToWait();
   void HandleEvents(int count);
@@ -122,9 +128,13 @@ class EpollLoop final : public Loop {
   std::atomic<std::thread::id> thread_{};
   std::atomic<bool> stop_ = false;
 
+  std::mutex ring_mutex_;  // guards what makes the ring
+  std::unique_ptr<Uring> made_ring_;
+  std::atomic<Uring*> ring_ = nullptr;  // that one
+
   std::mutex mutex_;  // guards the three below
   std::vector<Closure> posted_;
-  bool waiting_ = false;  // in epoll_wait or about to be: the next Post must wake it
+  bool waiting_ = false;  // or about to wait: the next Post must wake it
   bool ended_ = false;
 
   std::vector<Closure> running_;  // swapped with posted_, so that both keep their memory
