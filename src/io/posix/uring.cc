@@ -83,7 +83,7 @@ void Uring::Start(Disk& disk, DiskRequest& request) {
 
 io_uring_sqe& Uring::NextEntry() {
   io_uring_sqe* sqe = ::io_uring_get_sqe(&ring_);
-  LS_ASSERT(sqe != nullptr);  // there is an entry for each slot, each slot has one request, and one is left for the descriptor
+  LS_ASSERT(sqe != nullptr);  // there is an entry for each slot, each has one request, and one entry is left
   return *sqe;
 }
 
