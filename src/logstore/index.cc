@@ -86,12 +86,15 @@ Status Index::LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) co
 }
 
 Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
-  rocksdb::ReadOptions read = rep_->Reading();
-  read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
   ChunkVersions current;
   LS_RETURN_IF_ERROR(LookupRecord(key, tier, current));
+  rocksdb::ReadOptions read = rep_->Reading();
+  read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
 
   ChunkVersions found = {};
+  const std::string lowest = HistoryKey(key.layer, key.chunk * kChunkBlocks, 0);
+  const rocksdb::Slice bound(lowest);  // of a search backwards, as KeyRange has one
+  read.iterate_lower_bound = &bound;
   std::unique_ptr<rocksdb::Iterator> history;
   for (uint16_t left = wanted; left != 0; left &= static_cast<uint16_t>(left - 1)) {
     const int slot = std::countr_zero(left);
@@ -140,20 +143,19 @@ Status Index::LookupAll(const std::vector<ChunkKey>& keys, std::vector<ChunkVers
 
 Result<std::vector<uint64_t>> Index::Chunks(LayerId layer, uint64_t first, uint64_t last, size_t limit) const {
   std::vector<uint64_t> current, history, merged;
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
-  const std::string end = CurrentKey(layer, last);
-  for (it->Seek(CurrentKey(layer, first)); it->Valid() && current.size() < limit; it->Next()) {
-    if (View(it->key()) > end) break;
-    current.push_back(ReadBig(View(it->key()).substr(5, 6)));
+  if (limit == 0) return merged;
+  LS_RETURN_IF_ERROR(ForEachKey(*rep_->db, rep_->Reading(), CurrentKey(layer, first), CurrentKey(layer, last),
+                                [&](std::string_view key, std::string_view) -> Result<bool> {
+                                  current.push_back(ReadBig(key.substr(5, 6)));
+                                  return current.size() < limit;
+                                }));
+  KeyRange range(*rep_->db, rep_->Reading(), HistoryKey(layer, first * kChunkBlocks, 0),
+                 Behind(HistoryKey(layer, last * kChunkBlocks + kChunkBlocks - 1, UINT64_MAX)));
+  while (range.Valid() && history.size() < limit) {
+    history.push_back(ReadBig(range.key().substr(5, 6)) / kChunkBlocks);
+    range.Seek(HistoryKey(layer, (history.back() + 1) * kChunkBlocks, 0));  // the next chunk, past this one's versions
   }
-  if (!it->status().ok()) return ToStatus(it->status());
-  const std::string history_end = HistoryKey(layer, last * kChunkBlocks + kChunkBlocks - 1, UINT64_MAX);
-  it->Seek(HistoryKey(layer, first * kChunkBlocks, 0));
-  while (it->Valid() && history.size() < limit && View(it->key()) <= history_end) {
-    history.push_back(ReadBig(View(it->key()).substr(5, 6)) / kChunkBlocks);
-    it->Seek(HistoryKey(layer, (history.back() + 1) * kChunkBlocks, 0));  // the next chunk, past this one's versions
-  }
-  if (!it->status().ok()) return ToStatus(it->status());
+  LS_RETURN_IF_ERROR(range.status());
   std::set_union(current.begin(), current.end(), history.begin(), history.end(), std::back_inserter(merged));
   if (merged.size() > limit) merged.resize(limit);
   return merged;
@@ -161,19 +163,20 @@ Result<std::vector<uint64_t>> Index::Chunks(LayerId layer, uint64_t first, uint6
 
 Result<std::vector<LayerCounts>> Index::Layers() const {
   std::vector<LayerCounts> layers;
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
-  for (it->Seek(rocksdb::Slice(&kUsed, 1)); it->Valid() && it->key().size() == 5 && it->key()[0] == kUsed; it->Next()) {
-    LayerCounts counts{static_cast<LayerId>(ReadBig(View(it->key()).substr(1)))};
-    Decoder d(View(it->value()));
-    counts.used = d.Little<uint64_t>();
-    if (d.remaining() != 0) {
-      counts.written = d.Little<uint64_t>();
-      counts.shortcuts = d.Little<uint64_t>();
-    }
-    if (!d.ok()) return Corrupted("a layer's record of the index is damaged; rebuild the index from the log");
-    layers.push_back(counts);
-  }
-  if (!it->status().ok()) return ToStatus(it->status());
+  LS_RETURN_IF_ERROR(ForEachKey(
+      *rep_->db, rep_->Reading(), UsedKey(0), UsedKey(UINT32_MAX),
+      [&](std::string_view key, std::string_view value) -> Result<bool> {
+        LayerCounts counts{static_cast<LayerId>(ReadBig(key.substr(1)))};
+        Decoder d(value);
+        counts.used = d.Little<uint64_t>();
+        if (d.remaining() != 0) {
+          counts.written = d.Little<uint64_t>();
+          counts.shortcuts = d.Little<uint64_t>();
+        }
+        if (!d.ok()) return Corrupted("a layer's record of the index is damaged; rebuild the index from the log");
+        layers.push_back(counts);
+        return true;
+      }));
   return layers;
 }
 

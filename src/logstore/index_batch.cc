@@ -105,18 +105,18 @@ void Index::Batch::EndRebuild() {
 }
 
 Status Index::ExpandRanges(Batch& batch) const {
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rocksdb::ReadOptions()));
   for (const auto& [first, end] : batch.rep_->ranges) {
-    for (it->Seek(first); it->Valid() && View(it->key()) < end; it->Next()) {
-      const std::string_view key = View(it->key());
-      batch.rep_->batch.Delete(it->key());
+    KeyRange range(*rep_->db, rocksdb::ReadOptions(), first, end);
+    for (; range.Valid(); range.Next()) {
+      const std::string_view key = range.key();
+      batch.rep_->batch.Delete(rocksdb::Slice(key.data(), key.size()));
       HistoryRecord r;
       if (key[0] != kHistory || key.size() != kHistoryKeySize) continue;
-      if (!DecodeHistory(View(it->value()), ReadBig(key.substr(11)), r)) return DamagedHistory();
+      if (!DecodeHistory(range.value(), ReadBig(key.substr(11)), r)) return DamagedHistory();
       batch.rep_->batch.Delete(DeathKey(static_cast<LayerId>(ReadBig(key.substr(1, 4))), r.death,
                                         ReadBig(key.substr(5, 6)), r.version.birth));
     }
-    if (!it->status().ok()) return ToStatus(it->status());
+    LS_RETURN_IF_ERROR(range.status());
   }
   return {};
 }

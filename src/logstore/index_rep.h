@@ -125,17 +125,49 @@ inline std::string_view View(const rocksdb::Slice& s) {
 inline Status DamagedHistory() {
   return Corrupted("a history record of the index is damaged; rebuild the index from the log");
 }
+// Of the keys [first, end). The bound is RocksDB's too: without it a search that finds nothing would go on through all
+// that has been deleted behind the end, until something is there.
+class KeyRange {
+ public:
+  KeyRange(rocksdb::DB& db, rocksdb::ReadOptions read, std::string first, std::string end)
+      : end_(std::move(end)), bound_(end_) {
+    read.iterate_upper_bound = &bound_;
+    it_.reset(db.NewIterator(read));
+    Seek(first);
+  }
+  KeyRange(const KeyRange&) = delete;
+
+  void Seek(const std::string& key) { it_->Seek(key); }
+  // False at the end, and after an error, which status() says.
+  bool Valid() const { return it_->Valid(); }
+  void Next() { it_->Next(); }
+  std::string_view key() const { return View(it_->key()); }
+  std::string_view value() const { return View(it_->value()); }
+  Status status() const { return ToStatus(it_->status()); }
+
+ private:
+  const std::string end_;
+  const rocksdb::Slice bound_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+// The first key behind `last`.
+inline std::string Behind(std::string last) {
+  last.push_back('\0');
+  return last;
+}
+
 // Calls visit(key, value) for the keys from `first` on, as long as they are at most `last` and it answers true or an
 // error.
 template <typename Visit>
 Status ForEachKey(rocksdb::DB& db, const rocksdb::ReadOptions& read, const std::string& first, const std::string& last,
                   Visit visit) {
-  std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(read));
-  for (it->Seek(first); it->Valid() && View(it->key()) <= last; it->Next()) {
-    LS_ASSIGN_OR_RETURN(const bool go_on, visit(View(it->key()), View(it->value())));
+  KeyRange range(db, read, first, Behind(last));
+  for (; range.Valid(); range.Next()) {
+    LS_ASSIGN_OR_RETURN(const bool go_on, visit(range.key(), range.value()));
     if (!go_on) break;
   }
-  return ToStatus(it->status());
+  return range.status();
 }
 
 struct Index::Rep {

@@ -39,12 +39,12 @@ Result<std::vector<uint64_t>> Index::ShortcutChunks(LayerId layer, uint64_t firs
 
 Result<std::vector<LayerId>> Index::LayersWithShortcuts() const {
   std::vector<LayerId> layers;
-  std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
-  for (it->Seek(ShortcutKey(0, 0)); it->Valid() && it->key()[0] == kShortcut;) {
-    layers.push_back(static_cast<LayerId>(ReadBig(View(it->key()).substr(1, 4))));
-    it->Seek(LayerEnd(kShortcut, layers.back()));
+  KeyRange range(*rep_->db, rep_->Reading(), ShortcutKey(0, 0), std::string(1, kShortcut + 1));
+  while (range.Valid()) {
+    layers.push_back(static_cast<LayerId>(ReadBig(range.key().substr(1, 4))));
+    range.Seek(LayerEnd(kShortcut, layers.back()));
   }
-  if (!it->status().ok()) return ToStatus(it->status());
+  LS_RETURN_IF_ERROR(range.status());
   return layers;
 }
 
