@@ -1,5 +1,5 @@
-// The ring of io_uring that all disks of a loop share. The loop sleeps in it while they are at work: one system call then
-// hands over what was submitted and waits for what completes, and no descriptor has to be signalled in between.
+// The ring of io_uring that all disks of a loop share. The loop sleeps in it while they are at work: one system call
+// then hands over what was submitted and waits for what completes, and no descriptor has to be signalled in between.
 #pragma once
 
 #include <liburing.h>
