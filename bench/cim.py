@@ -30,10 +30,15 @@ HTTPS_ROWS = (
 )
 
 
-def measure_server(build, https, wanted, rounds, seconds, progress):
+# The same requests to a server that does nothing but send so many bytes: what the machine and the client take.
+FLOOR_ROWS = tuple((f"the floor of: {name}", options, "") for name, options, _ in ROWS
+                   if options[0] == "--work=get" or options == ("--work=enumerate",))
+
+
+def measure_server(build, command, wanted, rounds, seconds, progress):
     programs = pathlib.Path(build) / "bench"
-    https = f"--https={'yes' if https else 'no'}"
-    server = subprocess.Popen([programs / "bench_cim_server", https], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    https = "--https=yes" if "--https=yes" in command else "--https=no"
+    server = subprocess.Popen([programs / command[0], *command[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               text=True)
     try:
         port = re.search(r":(\d+)$", server.stdout.readline())[1]
@@ -52,8 +57,9 @@ def measure_server(build, https, wanted, rounds, seconds, progress):
 
 def measure(build, rounds, seconds, progress):
     """For each row the outcomes of all rounds."""
-    return {**measure_server(build, False, ROWS, rounds, seconds, progress),
-            **measure_server(build, True, HTTPS_ROWS, rounds, seconds, progress)}
+    return {**measure_server(build, ["bench_cim_server"], ROWS, rounds, seconds, progress),
+            **measure_server(build, ["bench_cim_floor"], FLOOR_ROWS, rounds, seconds, progress),
+            **measure_server(build, ["bench_cim_server", "--https=yes"], HTTPS_ROWS, rounds, seconds, progress)}
 
 
 def rows(results):
@@ -61,7 +67,7 @@ def rows(results):
     def spread(values, form):
         return f"{form(statistics.median(values))} ({form(min(values))}..{form(max(values))})"
 
-    for name, _, target in ROWS + HTTPS_ROWS:
+    for name, _, target in ROWS + FLOOR_ROWS + HTTPS_ROWS:
         of = results[name]
         took = [r["p50_us"] for r in of]
         unit, form = ("ms", lambda v: f"{v / 1000:,.1f}") if min(took) > 2000 else ("us", lambda v: f"{v:,.0f}")

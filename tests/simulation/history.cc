@@ -8,6 +8,7 @@
 #include "logstore/pool.h"
 #include "tests/simulation/follower.h"
 #include "tests/simulation/index_loss.h"
+#include "tests/simulation/shape.h"
 
 namespace rocksdb {
 // From its shared library, without a header: what the heights of its skip lists are drawn from, one per thread. It has
@@ -24,53 +25,19 @@ namespace {
 
 using block::kBlockSize;
 
-// What is drawn once for a history.
-struct Shape {
-  sim::DiskTiming timing;
-  uint64_t segments, volume_blocks;
-  size_t most_volumes, most_points, most_in_flight;
-  int lives, acts;
-  logstore::Options options;
-  uint64_t large_writes;  // one in so many
-  uint64_t settles;       // after one in so many acts
-  bool hot;               // most writes go to few blocks
-};
-
-Shape Draw(sim::SimRandom& r) {
-  Shape s;
-  s.timing.shuffled = r.OneIn(2);
-  if (r.OneIn(3)) {
-    s.timing.min_delay = std::chrono::microseconds(20);
-    s.timing.max_delay = r.OneIn(4) ? io::Duration(std::chrono::milliseconds(400)) : std::chrono::microseconds(300);
-  }
-  s.segments = 12 + r.Below(r.OneIn(3) ? 60 : 16);
-  s.volume_blocks = 16 + r.Below(r.OneIn(3) ? 160 : 64);
-  s.most_volumes = 2 + r.Below(4);
-  s.most_points = 1 + r.Below(6);
-  s.most_in_flight = r.OneIn(3) ? 1 + r.Below(3) : 4 + r.Below(20);
-  s.lives = 2 + static_cast<int>(r.Below(4));
-  s.acts = 150 + static_cast<int>(r.Below(r.OneIn(3) ? 1500 : 500));
-  s.options = logstore::Options::Tiny();
-  s.options.fold_weight = 6 + r.Below(40);
-  s.options.checkpoint_bytes = (64 << 10) << r.Below(4);
-  s.options.sweep_records = 8 + r.Below(80);
-  s.options.max_batches_in_flight = 1 + static_cast<uint32_t>(r.Below(4));
-  s.options.change_budget_bytes = (256 << 10) << r.Below(4);
-  s.options.change_tail_bytes = s.options.change_budget_bytes / 8;
-  s.options.index_memtable_bytes = r.OneIn(3) ? 1 << 20 : 64 << 10;
-  s.options.index_cache_bytes = 8 << 20;  // never evicts, for what it counts is how the allocator rounds
-  s.large_writes = 2 + r.Below(10);
-  s.settles = 2 + r.Below(30);
-  s.hot = r.OneIn(3);
-  return s;
-}
+constexpr uint64_t kSegment = 256 << 10;
 
 enum class Fault { kNone, kPowerCut, kError, kHang, kUnreadable, kMisdirected };
 
 class History {
  public:
   History(sim::SimEnv& env, uint64_t seed, Report& report)
-      : env_(env), random_(seed * 0x9e3779b97f4a7c15ull + 1), report_(report), shape_(Draw(random_)) {}
+      : env_(env),
+        random_(seed * 0x9e3779b97f4a7c15ull + 1),
+        more_(seed * 0xd1342543de82ef95ull + 1),
+        report_(report),
+        shape_(DrawShape(random_, more_)),
+        disks_(env) {}
 
   void Run() {
     env_.set_disk_timing(shape_.timing);
@@ -84,28 +51,30 @@ class History {
   bool Fine() const { return report_.problems.empty() && !report_.stuck; }
 
   bool Format() {
-    env_.AddDisk("disk", (1 << 20) + shape_.segments * (256 << 10));
-    auto disk = env_.OpenDisk("disk", 0);
+    disks_.Add("disk", SizeOf(shape_.segments));
+    for (size_t i = 0; i < shape_.more_disks; ++i)
+      disks_.Add(fmt::format("disk {}", i + 2), SizeOf(8 + more_.Below(20)));
+    auto disk = disks_.Open("disk");
+    pool_ = {env_.random().NextUuid()};
     Status status = Internal("does not end");
-    Spawn(logstore::Format(**disk, {env_.random().NextUuid()}, {.segment_size = 256 << 10}),
-          [&](Status s) { status = std::move(s); });
+    Spawn(logstore::Format(**disk, pool_, {.segment_size = kSegment}), [&](Status s) { status = std::move(s); });
     env_.loop().RunUntilIdle();
     if (!status.ok()) report_.Add("formatting: " + status.ToString());
     return status.ok();
   }
 
+  static uint64_t SizeOf(uint64_t segments) { return (1 << 20) + segments * kSegment; }
+
   // Whatever the last life has left: it is sound, and looking at it changes nothing.
   void Inspect() {
-    auto disk = env_.OpenDisk("disk", 0);
+    auto files = disks_.OpenAll();
     const auto index = logstore::Index::OpenReadOnly(
         env_.files(), "index", {256 << 10, 64 << 10, &env_.background()}, env_.log());
-    if (!disk.ok() || !index.ok()) {
-      return report_.Add("the pool cannot be inspected: " + (disk.ok() ? index.status() : disk.status()).ToString());
+    if (!files.ok() || !index.ok()) {
+      return report_.Add("the pool cannot be inspected: " + (files.ok() ? index.status() : files.status()).ToString());
     }
-    std::vector<logstore::DeviceFile> files;
-    files.push_back({"disk", std::move(*disk)});
     Result<logstore::PoolDevices> pool = Internal("does not end");
-    Spawn(logstore::FindDevices(std::move(files), {}, env_.loop(), env_.log()),
+    Spawn(logstore::FindDevices(std::move(*files), pool_, env_.loop(), env_.log()),
           [&](Result<logstore::PoolDevices> p) { pool = std::move(p); });
     env_.loop().RunUntilIdle();
     if (!pool.ok()) return report_.Add("inspecting: " + pool.status().ToString());
@@ -191,7 +160,7 @@ class History {
   }
 
   void Live(bool last) {
-    Node node(env_, oracle_, report_);
+    Node node(env_, disks_, pool_, oracle_, report_);
     if (!Open(node)) return node.Close();
     const Fault fault = DrawFault(last);
     env_.trace().Add("life", {static_cast<uint64_t>(fault)});
@@ -221,7 +190,7 @@ class History {
     node.Flush(*v);
     node.Settle();
     if (!GoesOn(node) || oracle_.volumes().at(*v).blocks() < 2) return;
-    node.disk().set_timing({std::chrono::milliseconds(2), std::chrono::milliseconds(2)});
+    disks_.set_timing({std::chrono::milliseconds(2), std::chrono::milliseconds(2)});
     repeat_ = Lost{*v, random_.Below(oracle_.volumes().at(*v).blocks() - 1), ++tag_};
     node.Write(*v, repeat_->block, 1, repeat_->tag, false);
     Advance(6);
@@ -246,7 +215,7 @@ class History {
   void Stop(Node& node, Follower& follower, Fault fault) {
     if (fault == Fault::kMisdirected) env_.faults().Clear();
     if (GoesOn(node) && fault != Fault::kError && !node.failed() && random_.OneIn(3)) {
-      node.disk().ReleaseHung();
+      disks_.ReleaseHung();
       node.CheckAll();
       if (Fine()) follower.Compare();
     }
@@ -257,7 +226,7 @@ class History {
     }
     node.on_point = nullptr;
     if (!report_.stuck) {
-      node.disk().ReleaseHung();
+      disks_.ReleaseHung();
       env_.faults().HangAt(0);
       follower.Stop();
       node.RunUntil([&] { return !follower.running(); }, "a change stream that was closed");
@@ -272,10 +241,10 @@ class History {
       env_.Crash();
     } else if (env_.faults().Clear(); fault == Fault::kError) {
       // A device that failed is reset: what it had not flushed may be gone, as after a crash.
-      env_.media("disk")->Crash(env_.fault_random());
+      disks_.LoseUnflushed();
       crashed_ = true;
     }
-    env_.media("disk")->ForgetReadErrors();
+    disks_.ForgetReadErrors();
   }
 
   void Advance(uint64_t closures) {
@@ -285,25 +254,25 @@ class History {
 
   void Act(Node& node, int i) {
     if (i == unreadable_at_) LoseBlocks(node);
-    if (!slow_read_ && random_.OneIn(60)) node.disk().ReleaseHung();
+    if (!slow_read_ && random_.OneIn(60)) disks_.ReleaseHung();
     // Only so much at once.
     if (node.in_flight() >= shape_.most_in_flight) {
       const size_t most = random_.Below(shape_.most_in_flight);
-      if (node.disk().hung() != 0 && random_.OneIn(3)) node.disk().ReleaseHung();
-      if (node.disk().hung() != 0) return Advance(20);
+      if (disks_.hung() != 0 && random_.OneIn(3)) disks_.ReleaseHung();
+      if (disks_.hung() != 0) return Advance(20);
       if (!node.RunUntil([&] { return node.in_flight() <= most; }, "a request")) return;
     }
     const uint64_t what = random_.Below(100);
     if (oracle_.volumes().empty()) {
       if (!node.structure_busy() && !oracle_.pending()) ChangeStructure(node);
-      if (!node.RunUntil([&] { return !node.structure_busy() || node.disk().hung() != 0; }, "a transaction")) return;
-      node.disk().ReleaseHung();
+      if (!node.RunUntil([&] { return !node.structure_busy() || disks_.hung() != 0; }, "a transaction")) return;
+      disks_.ReleaseHung();
       return;
     }
     if (what < 6) {
       if (!node.structure_busy() && !oracle_.pending()) ChangeStructure(node);
     } else if (what < 9) {
-      if (!node.chore_busy()) node.Start(static_cast<Node::Chore>(random_.Below(5)));
+      if (!node.chore_busy()) node.Start(DrawChore());
     } else if (what < 14) {
       if (const auto v = AnyVolume(node)) node.Flush(*v);
     } else if (what < 26) {
@@ -312,7 +281,13 @@ class History {
       WriteSomething(node);
     }
     if (random_.OneIn(2)) Advance(random_.Below(12));
-    if (random_.OneIn(shape_.settles) && node.disk().hung() == 0) node.Settle();
+    if (random_.OneIn(shape_.settles) && disks_.hung() == 0) node.Settle();
+  }
+
+  Node::Chore DrawChore() {
+    const auto chore = static_cast<Node::Chore>(random_.Below(5));
+    if (shape_.more_disks == 0 || more_.OneIn(2)) return chore;
+    return more_.OneIn(2) ? Node::Chore::kAddDevice : Node::Chore::kRemoveDevice;
   }
 
   std::optional<VolumeId> AnyVolume(Node& node, bool quiet = false) {
@@ -378,6 +353,8 @@ class History {
       return {block::CreateVolume{{env_.random().NextUuid()}, shape_.volume_blocks * kBlockSize}};
     const bool crowded = node.refused() > refused_;
     refused_ = node.refused();
+    if (shape_.chains && !crowded && count < shape_.most_volumes && !more_.OneIn(3)) return Lengthen(node);
+    if (more_.OneIn(12)) return Shrink(node);
     switch (crowded ? 6 + random_.Below(2) : random_.Below(9)) {
       case 0: {
         if (count >= shape_.most_volumes) return {};
@@ -415,6 +392,32 @@ class History {
     }
   }
 
+  // A clone of what was cloned last, so that chains become deep, and at times the end of what it was made from.
+  std::vector<block::Change> Lengthen(Node& node) {
+    if (!oracle_.volumes().contains(youngest_) || !node.Usable(youngest_)) {
+      const auto volume = AnyVolume(node);
+      if (!volume) return {};
+      youngest_ = *volume;
+    }
+    const VolumeId clone{env_.random().NextUuid()};
+    const PointId point{env_.random().NextUuid()};
+    std::vector<block::Change> changes;
+    changes.push_back(block::TakePoint{point, {youngest_}});
+    changes.push_back(block::Clone{point, youngest_, clone, 0});
+    if (more_.OneIn(4) && node.Quiet(youngest_)) changes.push_back(block::DeleteVolume{youngest_});
+    if (oracle_.points().size() >= shape_.most_points)
+      if (const auto old = AnyPoint(node, true)) changes.push_back(block::ReleasePoint{*old});
+    youngest_ = clone;
+    return changes;
+  }
+
+  std::vector<block::Change> Shrink(Node& node) {
+    const auto volume = AnyVolume(node, true);
+    if (!volume || oracle_.volumes().at(*volume).blocks() < 12) return {};
+    const uint64_t less = 1 + more_.Below(oracle_.volumes().at(*volume).blocks() / 3);
+    return {block::ResizeVolume{*volume, (oracle_.volumes().at(*volume).blocks() - less) * kBlockSize}};
+  }
+
   // A point of some volumes, and at times what a replication operation would add to the same transaction.
   std::vector<block::Change> TakePoint(Node& node) {
     std::vector<block::Change> changes;
@@ -444,7 +447,7 @@ class History {
     node.set_excuses({.bad_reads = true});
     const uint64_t blocks = shape_.segments * 64;
     for (uint64_t i = 1 + random_.Below(6); i != 0; --i)
-      env_.media("disk")->AddReadError((1 << 20) + random_.Below(blocks - 4) * kBlockSize,
+      disks_.media("disk").AddReadError((1 << 20) + random_.Below(blocks - 4) * kBlockSize,
                                        (1 + random_.Below(4)) * kBlockSize);
   }
 
@@ -454,9 +457,11 @@ class History {
   void FillUp(Node& node, uint64_t blocks);
 
   sim::SimEnv& env_;
-  sim::SimRandom random_;
+  sim::SimRandom random_, more_;
   Report& report_;
   const Shape shape_;
+  Disks disks_;
+  block::PoolId pool_;
   Oracle oracle_;
   Tag tag_ = 0;
   bool crashed_ = true, damaged_ = false, slow_read_ = false;
@@ -464,6 +469,7 @@ class History {
   int unreadable_at_ = INT32_MAX;
   uint64_t refused_ = 0;
   IndexCopy old_index_;
+  VolumeId youngest_;  // the end of a chain
   struct Lost {
     VolumeId volume;
     uint64_t block;
@@ -475,7 +481,7 @@ class History {
 
 // Space reachability: when everything is deleted, all of it comes back, and can be written again.
 void History::End() {
-  Node node(env_, oracle_, report_);
+  Node node(env_, disks_, pool_, oracle_, report_);
   if (Open(node) && GiveAllBack(node)) FillUp(node, node.pool().Info().free / kBlockSize * 3 / 4);
   if (Fine()) node.CheckAll();
   node.Close();
@@ -483,7 +489,7 @@ void History::End() {
 
 // A write had gone astray: nobody can say what was lost. The pool refuses to open, or shows nothing that never was.
 void History::EndDamaged() {
-  Node node(env_, oracle_, report_);
+  Node node(env_, disks_, pool_, oracle_, report_);
   node.set_excuses({.damage = true});
   if (node.Open(shape_.options).ok() && Fine()) node.CheckDamaged();
   node.Close();

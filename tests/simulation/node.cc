@@ -48,8 +48,8 @@ bool Node::RunUntil(const std::function<bool()>& over, const char* what) {
   };
   if (run()) return true;
   // A device that hangs comes round in the end.
-  while (disk_ != nullptr && disk_->hung() != 0 && env_.loop().closures_run() <= end) {
-    disk_->ReleaseHung();
+  while (disks_.hung() != 0 && env_.loop().closures_run() <= end) {
+    disks_.ReleaseHung();
     if (run()) return true;
   }
   report_.stuck = true;
@@ -67,19 +67,15 @@ void Node::Settle() {
 }
 
 Status Node::Open(const logstore::Options& options) {
-  auto disk = env_.OpenDisk("disk", 0);
-  if (!disk.ok()) return disk.status();
-  disk_ = static_cast<sim::SimDisk*>(disk->get());
-  auto pool = Await(logstore::Open(std::move(*disk), "index", options,
-                                   {env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(),
-                                    env_.clock(), &env_.background()}),
-                    "opening");
+  auto files = disks_.OpenAll();
+  if (!files.ok()) return files.status();
+  logstore::Opening opening{std::move(*files), "index", id_};
+  const logstore::Seams seams{env_.loop(), env_.executor(), env_.files(), env_.random(), env_.log(), env_.clock(),
+                              &env_.background()};
+  auto pool = Await(logstore::OpenDevices(std::move(opening), options, seams), "opening");
   if (!pool) return Internal("opening does not end");
   Answer("open", pool->status());
-  if (!pool->ok()) {
-    disk_ = nullptr;
-    return pool->status();
-  }
+  if (!pool->ok()) return pool->status();
   pool_ = std::move(**pool);
   return {};
 }
@@ -94,7 +90,6 @@ void Node::Close() {
   Await(closing(*pool_), "closing");
   if (report_.stuck) return;
   pool_.reset();
-  disk_ = nullptr;
 }
 
 void Node::Answer(const char* what, const Status& status, uint64_t more) {
@@ -357,41 +352,67 @@ Task<void> Node::RunDiff() {
   }
 }
 
+Task<void> Node::CopyUp() {
+  const auto volumes = pool_->Volumes();
+  if (volumes.empty()) co_return;
+  const block::VolumeInfo& v = volumes[oracle_.now() % volumes.size()];
+  const auto copied = co_await pool_->CopyUp(v.id, 0, v.size);
+  Answer("copy up", copied.status());
+  const Code code = copied.status().code();
+  if (code != Code::kNoSpace && code != Code::kNotFound) (void)Expect(copied.status(), true, "copying up");
+}
+
+Task<void> Node::Scrub() {
+  const auto report = co_await pool_->Scrub({});
+  Answer("scrub", report.status(), report.ok() ? report->blocks : 0);
+  if (!Expect(report.status(), true, "a scrub")) co_return;
+  if (report->bad != 0 && !excuses_.bad_reads && !excuses_.damage && !excuses_.io_errors &&
+      !env_.faults().power_is_cut())
+    report_.Add(fmt::format("a scrub finds {} bad blocks where none was damaged", report->bad));
+}
+
+Task<void> Node::Check() {
+  const auto report = co_await pool_->Check();
+  Answer("check", report.status(), report.ok() ? report->current : 0);
+  if (!Expect(report.status(), false, "a check")) co_return;
+  for (const std::string& problem : report->problems) report_.Add("the engine's check: " + problem);
+}
+
+Task<void> Node::FlushPool() {
+  const Event submitted = oracle_.Tick();
+  const Status flushed = co_await pool_->Flush();
+  Answer("pool flush", flushed);
+  if (Expect(flushed, false, "a flush of the pool")) oracle_.Durable(submitted);
+}
+
+Task<void> Node::AddDevice() {
+  const auto& names = disks_.names();
+  const auto free = std::find_if(names.begin(), names.end(), [&](const auto& n) { return !disks_.is_open(n); });
+  if (free == names.end()) co_return;
+  auto disk = disks_.Open(*free);
+  if (!disk.ok()) co_return;
+  const auto added = co_await pool_->AddDevice(std::move(*disk), *free);
+  Answer("add device", added.status());
+  (void)Expect(added.status(), false, "adding a device");
+}
+
+Task<void> Node::RemoveDevice() {
+  const auto devices = pool_->Devices();
+  if (devices.size() < 2) co_return;
+  const Status removed = co_await pool_->RemoveDevice(devices[oracle_.now() % devices.size()].id, {});
+  Answer("remove device", removed);
+  if (removed.code() != Code::kNoSpace) (void)Expect(removed, true, "removing a device");
+}
+
 Task<void> Node::RunChore(Chore chore) {
   switch (chore) {
-    case Chore::kCopyUp:
-      if (const auto volumes = pool_->Volumes(); !volumes.empty()) {
-        const block::VolumeInfo& v = volumes[oracle_.now() % volumes.size()];
-        const auto copied = co_await pool_->CopyUp(v.id, 0, v.size);
-        Answer("copy up", copied.status());
-        const Code code = copied.status().code();
-        if (code != Code::kNoSpace && code != Code::kNotFound) (void)Expect(copied.status(), true, "copying up");
-      }
-      break;
+    case Chore::kCopyUp: co_await CopyUp(); break;
     case Chore::kDiff: co_await RunDiff(); break;
-    case Chore::kScrub: {
-      const auto report = co_await pool_->Scrub({});
-      Answer("scrub", report.status(), report.ok() ? report->blocks : 0);
-      if (!Expect(report.status(), true, "a scrub")) break;
-      if (report->bad != 0 && !excuses_.bad_reads && !excuses_.damage && !excuses_.io_errors &&
-          !env_.faults().power_is_cut())
-        report_.Add(fmt::format("a scrub finds {} bad blocks where none was damaged", report->bad));
-      break;
-    }
-    case Chore::kCheck: {
-      const auto report = co_await pool_->Check();
-      Answer("check", report.status(), report.ok() ? report->current : 0);
-      if (!Expect(report.status(), false, "a check")) break;
-      for (const std::string& problem : report->problems) report_.Add("the engine's check: " + problem);
-      break;
-    }
-    case Chore::kPoolFlush: {
-      const Event submitted = oracle_.Tick();
-      const Status flushed = co_await pool_->Flush();
-      Answer("pool flush", flushed);
-      if (Expect(flushed, false, "a flush of the pool")) oracle_.Durable(submitted);
-      break;
-    }
+    case Chore::kScrub: co_await Scrub(); break;
+    case Chore::kCheck: co_await Check(); break;
+    case Chore::kPoolFlush: co_await FlushPool(); break;
+    case Chore::kAddDevice: co_await AddDevice(); break;
+    case Chore::kRemoveDevice: co_await RemoveDevice(); break;
   }
   chore_busy_ = false;
 }

@@ -12,6 +12,7 @@
 
 #include "logstore/logstore.h"
 #include "sim/env.h"
+#include "tests/simulation/disks.h"
 #include "tests/simulation/oracle.h"
 #include "tests/support/aligned_memory.h"
 
@@ -35,11 +36,13 @@ struct Excuses {
 
 class Node {
  public:
-  Node(sim::SimEnv& env, Oracle& oracle, Report& report) : env_(env), oracle_(oracle), report_(report) {}
+  // A pool on some of the disks.
+  Node(sim::SimEnv& env, Disks& disks, block::PoolId id, Oracle& oracle, Report& report)
+      : env_(env), disks_(disks), id_(id), oracle_(oracle), report_(report) {}
   // REQUIRES: closed, or the report is stuck.
   ~Node();
 
-  // The pool's disk must exist. Hangs and errors planned before count.
+  // Hangs and errors planned before count.
   Status Open(const logstore::Options& options);
   // Reads everything, asks the oracle and the engine's own check.
   void CheckAfterRestart(bool crashed);
@@ -49,7 +52,6 @@ class Node {
   void set_excuses(Excuses excuses) { excuses_ = excuses; }
   const Excuses& excuses() const { return excuses_; }
   block::Pool& pool() { return *pool_; }
-  sim::SimDisk& disk() { return *disk_; }
   Oracle& oracle() { return oracle_; }
   Report& report() { return report_; }
   sim::SimEnv& env() { return env_; }
@@ -63,7 +65,7 @@ class Node {
   void Apply(std::vector<block::Change> changes);
   bool structure_busy() const { return structure_busy_; }
   // One at a time: something long beside the requests.
-  enum class Chore { kCopyUp, kDiff, kScrub, kCheck, kPoolFlush };
+  enum class Chore { kCopyUp, kDiff, kScrub, kCheck, kPoolFlush, kAddDevice, kRemoveDevice };
   void Start(Chore chore);
   bool chore_busy() const { return chore_busy_; }
 
@@ -103,17 +105,24 @@ class Node {
   Task<bool> LearnPoints(block::Transaction transaction);
   Task<void> RunChore(Chore chore);
   Task<void> RunDiff();
+  Task<void> CopyUp();
+  Task<void> Scrub();
+  Task<void> Check();
+  Task<void> FlushPool();
+  Task<void> AddDevice();
+  Task<void> RemoveDevice();
   Task<std::optional<Contents>> ReadAll(std::shared_ptr<block::Volume> volume);
   Task<std::optional<Contents>> ReadRange(std::shared_ptr<block::Volume> volume, uint64_t first, uint64_t count);
   std::vector<VolumeId> LockedBy(const std::vector<block::Change>& changes) const;
   void Answer(const char* what, const Status& status, uint64_t more = 0);
 
   sim::SimEnv& env_;
+  Disks& disks_;
+  const block::PoolId id_;
   Oracle& oracle_;
   Report& report_;
   Excuses excuses_;
   std::unique_ptr<block::Pool> pool_;
-  sim::SimDisk* disk_ = nullptr;
   size_t in_flight_ = 0;
   std::map<std::string, size_t> kinds_;  // of them
   std::map<Uuid, size_t> using_;  // requests in flight by volume or point
