@@ -121,6 +121,7 @@ class Section {
     Path("key", security.key);
     Path("client_ca", security.client_ca);
     Path("listener_ca", security.listener_ca);
+    Path("announce", security.announce);
     Path("users", security.users);
     String("pam_service", security.pam_service);
     OptionalRole("anonymous", security.anonymous);

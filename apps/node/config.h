@@ -24,6 +24,7 @@ struct CimSecurity {
   std::string listener_ca;          // PEM; whose listeners of indications are trusted; empty: none, no HTTPS to them
   std::string users;
   std::string pam_service;  // name or absolute path of a PAM service; empty: PAM is not asked
+  std::string announce;     // directory of Avahi's service files; empty: nothing is announced
   std::optional<access::Role> anonymous;  // of who says nothing and is on this machine; absent: refused
 };
 

@@ -34,6 +34,7 @@ Node::Node(io::Env& env, Config config, std::string version, access::PasswordChe
       config_(std::move(config)),
       version_(std::move(version)),
       pam_(std::move(pam)),
+      announcement_(env.files(), config_.cim_security.announce),
       started_(env.clock().Wall()) {}
 
 Node::~Node() { LS_ASSERT(control_ == nullptr); }
@@ -101,6 +102,7 @@ Task<Status> Node::Serve() {
     if (!taken.ok()) co_return taken.status();
     cim_https_endpoints_.push_back(std::move(taken).value());
   }
+  LS_CO_RETURN_IF_ERROR(announcement_.Make(config_.name.empty() ? node_id_ : config_.name, cim_https_endpoints_));
   if (config_.admin_socket.empty()) co_return Status::Ok();
   admin_ = std::make_unique<admin::Server>(
       admin::ServerSurroundings{env_.control_loop(), env_.control_network(), env_.log(), *control_, &security_->users(),
@@ -133,6 +135,7 @@ Task<StartResult> Node::Start() {
 }
 
 Task<void> Node::Stop() {
+  if (const Status withdrawn = announcement_.Withdraw(); !withdrawn.ok()) env_.log().Warn("{}", withdrawn.message());
   if (admin_) co_await admin_->Stop();
   admin_.reset();
   if (cim_) co_await cim_->Stop();

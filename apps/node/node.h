@@ -12,6 +12,7 @@
 
 #include "access/authenticator.h"
 #include "admin/server.h"
+#include "apps/node/announcement.h"
 #include "apps/node/config.h"
 #include "control/control.h"
 #include "io/env.h"
@@ -74,6 +75,7 @@ class Node {
   bool control_started_ = false;
   std::unique_ptr<Security> security_;
   std::unique_ptr<CimFace> cim_;
+  Announcement announcement_;
   std::unique_ptr<admin::Server> admin_;
   std::vector<io::Endpoint> nbd_endpoints_;
   std::vector<io::Endpoint> cim_endpoints_, cim_https_endpoints_;

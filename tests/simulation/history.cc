@@ -43,6 +43,7 @@ class History {
     env_.set_disk_timing(shape_.timing);
     if (!Format()) return;
     for (int life = 0; life < shape_.lives && Fine(); ++life) Live(life + 1 == shape_.lives);
+    for (int i = 0; i < shape_.torn_ends && Fine() && !damaged_; ++i) TearAndRepeat();
     if (Fine() && !damaged_) Inspect();
     if (Fine()) damaged_ ? EndDamaged() : End();
   }
@@ -211,6 +212,17 @@ class History {
     return true;
   }
 
+  // Nothing but that, in two lives.
+  void TearAndRepeat() {
+    for (int life = 0; life < 2 && Fine(); ++life) {
+      Node node(env_, disks_, pool_, oracle_, report_);
+      if (!Open(node)) return node.Close();
+      Follower follower(node, false);
+      if (!RepeatLost(node)) LeaveTwoWrites(node);
+      Stop(node, follower, Fault::kPowerCut);
+    }
+  }
+
   // The life ends: by a power cut, by closing in the midst of everything, or in good order.
   void Stop(Node& node, Follower& follower, Fault fault) {
     if (fault == Fault::kMisdirected) env_.faults().Clear();
@@ -262,6 +274,7 @@ class History {
       if (disks_.hung() != 0) return Advance(20);
       if (!node.RunUntil([&] { return node.in_flight() <= most; }, "a request")) return;
     }
+    if (shape_.tight && !node.chore_busy() && more_.OneIn(3)) node.Start(Node::Chore::kCopyUp);
     const uint64_t what = random_.Below(100);
     if (oracle_.volumes().empty()) {
       if (!node.structure_busy() && !oracle_.pending()) ChangeStructure(node);

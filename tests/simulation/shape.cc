@@ -31,6 +31,13 @@ Shape DrawShape(sim::SimRandom& r, sim::SimRandom& more) {
   if (more.OneIn(4)) s.more_disks = 1 + more.Below(2);
   s.chains = more.OneIn(5);
   if (s.chains) s.most_volumes = 8 + more.Below(8);
+  s.tight = !s.chains && more.OneIn(6);
+  if (s.tight) {
+    s.segments = 10 + more.Below(6);
+    s.volume_blocks = 60 + more.Below(80);
+    s.most_volumes = 3 + more.Below(3);
+  }
+  if (more.OneIn(3)) s.torn_ends = 1 + static_cast<int>(more.Below(5));
   return s;
 }
 

@@ -18,6 +18,8 @@ struct Shape {
   bool hot = false;           // most writes go to few blocks
   size_t more_disks = 0;      // that come and go
   bool chains = false;        // most structure is clones of clones
+  bool tight = false;         // the pool is nearly full, and clones are copied up most of the time
+  int torn_ends = 0;          // power cuts one after the other, each with two writes on their way
 };
 
 // `r` draws what every history has, `more` what few have: so these leave the others as they are.

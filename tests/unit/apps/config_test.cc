@@ -50,6 +50,7 @@ certificate = "/c"
 key = "/k"
 client_ca = "/a"
 listener_ca = "/l"
+announce = "/n"
 users = "/u"
 pam_service = "lockstep"
 anonymous = "monitor"
@@ -70,8 +71,9 @@ anonymous = "monitor"
   const CimSecurity& security = config->cim_security;
   ASSERT_EQ(security.https.size(), 1u);
   EXPECT_EQ(security.https[0].ToString(), "tcp:0.0.0.0:5989");
-  EXPECT_EQ(security.certificate + security.key + security.client_ca + security.listener_ca + security.users,
-            "/c/k/a/l/u");
+  EXPECT_EQ(security.certificate + security.key + security.client_ca + security.listener_ca + security.announce +
+                security.users,
+            "/c/k/a/l/n/u");
   EXPECT_EQ(security.pam_service, "lockstep");
   EXPECT_EQ(security.anonymous, access::Role::kMonitor);
 }
@@ -86,7 +88,7 @@ TEST(Config, WhatIsWrongIsSaidWithItsLine) {
             "lockstep.conf:2: connections_max must be a whole number from 1 to 100000");
   EXPECT_EQ(Refusal("[cim]\nport = 1\n"),
             "lockstep.conf:2: [cim] has no setting \"port\"; it has listen, allow_remote, connections_max, "
-            "https, certificate, key, client_ca, listener_ca, users, pam_service, anonymous");
+            "https, certificate, key, client_ca, listener_ca, announce, users, pam_service, anonymous");
   EXPECT_EQ(Refusal("\n[iscsi]\n"),
             "lockstep.conf:2: there is no section [iscsi]; there are [node], [admin], [pools], [nbd], [cim]");
   EXPECT_EQ(Refusal("[pools]\nscrub_every = \"monthly\"\n"),
@@ -127,7 +129,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   const auto config = ParseConfig(text, "lockstep.conf.sample");
   ASSERT_TRUE(config.ok()) << config.status().message();
   const Config defaults;
-  EXPECT_EQ(settings, 23);
+  EXPECT_EQ(settings, 24);
   EXPECT_EQ(config->name, defaults.name);
   EXPECT_EQ(config->data_directory, defaults.data_directory);
   EXPECT_EQ(config->schema_directory, defaults.schema_directory);
@@ -142,6 +144,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   EXPECT_EQ(config->cim_security.key, defaults.cim_security.key);
   EXPECT_EQ(config->cim_security.client_ca, defaults.cim_security.client_ca);
   EXPECT_EQ(config->cim_security.listener_ca, defaults.cim_security.listener_ca);
+  EXPECT_EQ(config->cim_security.announce, defaults.cim_security.announce);
   EXPECT_EQ(config->cim_security.users, defaults.cim_security.users);
   EXPECT_EQ(config->cim_security.pam_service, defaults.cim_security.pam_service);
   EXPECT_EQ(config->cim_security.anonymous, defaults.cim_security.anonymous);
