@@ -34,8 +34,8 @@ Node::Node(io::Env& env, Config config, std::string version, access::PasswordChe
       config_(std::move(config)),
       version_(std::move(version)),
       pam_(std::move(pam)),
-      announcement_(env.files(), config_.cim_security.announce),
-      started_(env.clock().Wall()) {}
+      started_(env.clock().Wall()),
+      announcement_(env.files(), config_.cim_security.announce) {}
 
 Node::~Node() { LS_ASSERT(control_ == nullptr); }
 
