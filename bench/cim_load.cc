@@ -2,8 +2,10 @@
 //
 //   bench_cim_load --port=PORT [--pid=PID] [--work=get|enumerate|names|pull|associators] [--clients=1] [--seconds=2]
 //                  [--operations=0] [--batch=1000] [--https=no]
+//   bench_cim_load --port=PORT --work=body --body=FILE --method=NAME --object=TEXT [...]
 //
-// Talks to bench_cim_server on 127.0.0.1. Each client is one thread with one connection that is kept. With --operations
+// Talks to bench_cim_server on 127.0.0.1; with `body`, to any CIM server: sends what is in the file, with these CIMMethod
+// and CIMObject. Each client is one thread with one connection that is kept. With --operations
 // each client performs so many and ends, whatever --seconds says. `pull` opens an enumeration of all volumes and pulls
 // --batch at a time until it ends; that is one operation. With --https=yes, to a server with the same, everything goes
 // over TLS and each request brings the name and the password of the server's user. With --pid the processor time and
@@ -23,6 +25,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -49,16 +52,19 @@ std::string Parameter(std::string_view name, std::string_view content) {
 // A line of each request's head, which ends its line; empty where nobody asks who we are.
 std::string_view g_authorization;  // set before there are threads
 
+std::string Http(std::string_view method, std::string_view object, std::string_view body) {
+  return fmt::format("POST /cimom HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/xml; charset=\"utf-8\"\r\n"
+                     "{}CIMOperation: MethodCall\r\nCIMMethod: {}\r\nCIMObject: {}\r\n"
+                     "Content-Length: {}\r\n\r\n{}", g_authorization, method, object, body.size(), body);
+}
+
 // A whole request, headers and body.
 std::string Message(std::string_view operation, std::string_view parameters) {
-  const std::string body = fmt::format(
+  return Http(operation, "root/bench", fmt::format(
       "<?xml version=\"1.0\" encoding=\"utf-8\" ?>\n<CIM CIMVERSION=\"2.0\" DTDVERSION=\"2.0\"><MESSAGE ID=\"1001\" "
       "PROTOCOLVERSION=\"1.0\"><SIMPLEREQ><IMETHODCALL NAME=\"{}\"><LOCALNAMESPACEPATH><NAMESPACE NAME=\"root\"/>"
       "<NAMESPACE NAME=\"bench\"/></LOCALNAMESPACEPATH>{}</IMETHODCALL></SIMPLEREQ></MESSAGE></CIM>",
-      operation, parameters);
-  return fmt::format("POST /cimom HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/xml; charset=\"utf-8\"\r\n"
-                     "{}CIMOperation: MethodCall\r\nCIMMethod: {}\r\nCIMObject: root/bench\r\n"
-                     "Content-Length: {}\r\n\r\n{}", g_authorization, operation, body.size(), body);
+      operation, parameters));
 }
 
 std::string Key(std::string_view name, std::string_view value) {
@@ -223,9 +229,16 @@ Work Prepare(const std::string& name, uint64_t batch) {
         "Associators", Parameter("ObjectName", "<INSTANCENAME CLASSNAME=\"Bench_Group\">" + Key("InstanceID", "g") +
                                                    "</INSTANCENAME>")));
   } else {
-    Fail("--work is get, enumerate, names, pull or associators");
+    Fail("--work is get, enumerate, names, pull, associators or body");
   }
   return work;
+}
+
+Work FromFile(const Arguments& arguments) {
+  std::ifstream file(arguments.Text("body"));
+  const std::string body{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (body.empty()) Fail("--body names no file with a request in it");
+  return {"body", {Http(arguments.Text("method"), arguments.Text("object"), body)}, 0};
 }
 
 // One operation; the bytes of its replies.
@@ -281,7 +294,7 @@ Status Run(const Arguments& arguments) {
   const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(https ? SSL_CTX_new(TLS_client_method()) : nullptr,
                                                                   &SSL_CTX_free);
   if (https) g_authorization = "Authorization: Basic YmVuY2g6YmVuY2ggcGFzc3dvcmQ=\r\n";
-  const Work work = Prepare(arguments.Text("work"), batch);
+  const Work work = arguments.Text("work") == "body" ? FromFile(arguments) : Prepare(arguments.Text("work"), batch);
   const uint64_t before = ResidentKiB(pid), cpu_before = ProcessorTime(pid);
   std::vector<Outcome> outcomes(clients);
   std::vector<std::thread> threads;
@@ -334,6 +347,9 @@ int main(int argc, char** argv) {
                                                   {"seconds", "2"},
                                                   {"operations", "0"},
                                                   {"batch", "1000"},
+                                                  {"body", ""},
+                                                  {"method", ""},
+                                                  {"object", ""},
                                                   {"https", "no"}});
   const Status status = arguments.ok() ? bench::Run(*arguments) : arguments.status();
   if (status.ok()) return 0;

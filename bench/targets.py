@@ -184,6 +184,12 @@ def smis_group(python, build, directory, snapshots, members):
     return run_program(python, [str(script), str(build), str(directory), str(snapshots), *map(str, members)])
 
 
+def smis_catalog(python, build, directory, seconds):
+    """A whole node with a full catalog; the answer is that of smis_catalog.py."""
+    script = pathlib.Path(__file__).resolve().parent / "smis_catalog.py"
+    return run_program(python, [str(script), str(build), str(directory), str(seconds)])
+
+
 def python_with_pywbem(directory):
     """Of a virtual environment, which sees Debian's libnbd too; made when it is not there."""
     python = directory / "bin" / "python"

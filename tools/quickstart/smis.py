@@ -92,6 +92,11 @@ class Pywbem(Client):
         self._service = services[0]
         return f"{len(profiles)} profiles, {self._service.classname} in {self._service.namespace}"
 
+    @property
+    def service(self):
+        """The path of the replication service, once it has been discovered."""
+        return self._service
+
     def _volumes(self, names):
         found = self._connection.Associators(self._system, AssocClass="CIM_SystemDevice",
                                              ResultClass="CIM_StorageVolume", PropertyList=["ElementName"])
