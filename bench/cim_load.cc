@@ -4,9 +4,9 @@
 //                  [--operations=0] [--batch=1000] [--https=no]
 //   bench_cim_load --port=PORT --work=body --body=FILE --method=NAME --object=TEXT [...]
 //
-// Talks to bench_cim_server on 127.0.0.1; with `body`, to any CIM server: sends what is in the file, with this CIMMethod
-// and this CIMObject. Each client is one thread with one connection that is kept. With --operations each client performs
-// so many and ends, whatever --seconds says. `pull` opens an enumeration of all volumes and pulls
+// Talks to bench_cim_server on 127.0.0.1; with `body`, to any CIM server: sends what is in the file, with this
+// CIMMethod and this CIMObject. Each client is one thread with one connection that is kept. With --operations each
+// client performs so many and ends, whatever --seconds says. `pull` opens an enumeration of all volumes and pulls
 // --batch at a time until it ends; that is one operation. With --https=yes, to a server with the same, everything goes
 // over TLS and each request brings the name and the password of the server's user. With --pid the processor time and
 // the memory of that process are measured too. Prints one line of JSON.
