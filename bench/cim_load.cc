@@ -347,9 +347,9 @@ int main(int argc, char** argv) {
                                                   {"seconds", "2"},
                                                   {"operations", "0"},
                                                   {"batch", "1000"},
-                                                  {"body", ""},
-                                                  {"method", ""},
-                                                  {"object", ""},
+                                                  {"body", "none"},
+                                                  {"method", "none"},
+                                                  {"object", "none"},
                                                   {"https", "no"}});
   const Status status = arguments.ok() ? bench::Run(*arguments) : arguments.status();
   if (status.ok()) return 0;

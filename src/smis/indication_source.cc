@@ -36,10 +36,10 @@ std::vector<std::string> Differing(const Instance& before, const Instance& after
   std::vector<std::string> names;
   for (const wbem::Property& p : after.properties) {
     const Value* was = before.Find(p.name);
-    if (!was || !(*was == p.value)) names.push_back(p.name);
+    if (!was || !(*was == p.value)) names.push_back(p.name.str());
   }
   for (const wbem::Property& p : before.properties)
-    if (!after.Find(p.name)) names.push_back(p.name);
+    if (!after.Find(p.name)) names.push_back(p.name.str());
   return names;
 }
 

@@ -75,7 +75,7 @@ Result<Property> ReadProperty(pugi::xml_node node) {
     type = *known;
   }
   Result<Value> value = ReadValueOf(node, type);
-  if (!value.ok()) return value.status().WithContext("property '" + property.name + "'");
+  if (!value.ok()) return value.status().WithContext("property '" + property.name.str() + "'");
   if (value->is_null()) value = Value::Null(type, array);
   if (value->is_array() != array || (value->type() == CimType::kReference) != reference)
     return InvalidArgument(fmt::format("the value of property '{}' does not fit {}", property.name, node.name()));

@@ -22,7 +22,7 @@ Instance& Instance::Set(std::string_view name, Value value) {
     p.value = std::move(value);
     return *this;
   }
-  return Add(std::string(name), std::move(value));
+  return Add(name, std::move(value));
 }
 
 bool Instance::operator==(const Instance& other) const {

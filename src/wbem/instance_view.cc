@@ -70,7 +70,7 @@ CimStatus InstanceDelivery::Place(const ClassDecl& cls, const Instance& instance
   places_.assign(cls.properties.size(), kNowhere);
   size_t next = 0;  // most providers keep more or less to the class's order
   for (size_t k = 0; k < instance.properties.size(); ++k) {
-    const std::string& name = instance.properties[k].name;
+    const std::string_view name = instance.properties[k].name;
     size_t i = 0;
     for (; i < cls.properties.size(); ++i, ++next) {
       if (next >= cls.properties.size()) next = 0;

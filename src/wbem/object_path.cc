@@ -73,7 +73,7 @@ class KeyReader {
       rest_.remove_prefix(equals + 1);
       LS_RETURN_IF_ERROR(ReadValue(key.value));
       for (const Property& k : keys)
-        if (NameEquals(k.name, key.name)) return InvalidArgument("key '" + k.name + "' is given twice");
+        if (NameEquals(k.name, key.name)) return InvalidArgument(fmt::format("key '{}' is given twice", k.name));
       keys.push_back(std::move(key));
       if (rest_.empty()) return {};
       if (rest_[0] != ',') return InvalidArgument("the keys of an object path are separated by commas");
@@ -138,7 +138,7 @@ std::string_view ObjectPath::KeyText(std::string_view name) const {
   return text ? std::string_view(*text) : std::string_view();
 }
 
-ObjectPath& ObjectPath::SetKey(std::string name, Value value) {
+ObjectPath& ObjectPath::SetKey(PropertyName name, Value value) {
   for (Property& k : keys) {
     if (!NameEquals(k.name, name)) continue;
     k.value = std::move(value);
@@ -186,7 +186,7 @@ std::string ObjectPath::ToString() const {
   char separator = '.';
   for (const Property* k : SortedKeys(keys)) {
     out += separator;
-    out += k->name + "=" + KeyLiteral(k->value);
+    out.append(k->name).append("=").append(KeyLiteral(k->value));
     separator = ',';
   }
   return out;

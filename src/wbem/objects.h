@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "wbem/datetime.h"
 #include "wbem/names.h"
+#include "wbem/property_name.h"
 
 namespace lockstep::wbem {
 
@@ -136,7 +137,7 @@ class Value {
 };
 
 struct Property {
-  std::string name;
+  PropertyName name;
   Value value;
 };
 
@@ -157,7 +158,7 @@ class ObjectPath {
   const Value* Key(std::string_view name) const;
   // The text of a string key; empty when it is missing or no string.
   std::string_view KeyText(std::string_view name) const;
-  ObjectPath& SetKey(std::string name, Value value);
+  ObjectPath& SetKey(PropertyName name, Value value);
 
   // The same object: host ignored; namespace, class and key names without case; keys in any order; key values by what
   // they say, so that an untyped 1 equals a uint8 1 and a datetime its text.
@@ -190,7 +191,7 @@ class Instance {
   Instance& Set(std::string_view name, Value value);
   // Appends without looking whether the name is there already.
   // REQUIRES: it is not. The fast way for providers that write each property once.
-  Instance& Add(std::string name, Value value) {
+  Instance& Add(PropertyName name, Value value) {
     if (properties.capacity() == 0) properties.reserve(24);  // growing step by step costs more than the rest
     properties.push_back({std::move(name), std::move(value)});
     return *this;

@@ -158,12 +158,13 @@ class SmisTest : public control::ControlTest {
   Called Call(const ObjectPath& object, const std::string& method, std::vector<Property> arguments = {}) {
     wbem::OperationRequest request = Request(Operation::kInvokeMethod, object);
     request.name = method;
-    for (Property& argument : arguments) request.arguments.push_back({argument.name, std::move(argument.value), true});
+    for (Property& argument : arguments)
+      request.arguments.push_back({argument.name.str(), std::move(argument.value), true});
     Kept kept;
     Called called;
     called.status = Perform(std::move(request), kept);
     if (std::optional<uint64_t> code = kept.result.AsUnsigned()) called.code = static_cast<uint32_t>(*code);
-    for (Property& one : kept.out) called.out[one.name] = one.value;
+    for (Property& one : kept.out) called.out[one.name.str()] = one.value;
     return called;
   }
 

@@ -24,7 +24,7 @@ class WireTest : public SmisTest {
     text += "</LOCALINSTANCEPATH>";
     for (const Property& argument : arguments) {
       // Without PARAMTYPE, as some clients have it: the types are the schema's.
-      text += "<PARAMVALUE NAME=\"" + argument.name + "\">";
+      text += "<PARAMVALUE NAME=\"" + argument.name.str() + "\">";
       wbem::AppendValue(text, argument.value);
       text += "</PARAMVALUE>";
     }

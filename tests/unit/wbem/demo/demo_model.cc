@@ -148,7 +148,7 @@ class BookProvider final : public Provider {
   }
   Task<Status> Modify(RequestContext, ObjectPath path, std::vector<Property> changes) override {
     for (const Property& p : changes)
-      if (p.name != "Pages" && p.name != "Authors") co_return InvalidArgument("property " + p.name
+      if (p.name != "Pages" && p.name != "Authors") co_return InvalidArgument("property " + p.name.str()
           + " cannot be changed");
     Apply(server_.books[std::string(path.KeyText("Isbn"))], changes);
     co_return Status();
