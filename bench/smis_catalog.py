@@ -33,7 +33,7 @@ class Requests:
         """The options of bench_cim_load for what `run` makes the connection send."""
         run(self.connection)
         path = self._folder / f"{method}-{len(list(self._folder.iterdir()))}.xml"
-        path.write_bytes(self.connection.last_raw_request)
+        path.write_text(self.connection.last_raw_request, encoding="utf-8")
         return [f"--body={path}", f"--method={method}", f"--object={target}"]
 
 
@@ -47,6 +47,12 @@ def fill(node, folder):
         client.snapshot_elements(names, f"all-{part}")
         print(f"  {(part + 1) * TOGETHER} volumes, each with a snapshot", file=sys.stderr, flush=True)
     return client.service
+
+
+def completed(result):
+    code, out = result
+    if code != smis.COMPLETED or out.get("Job"):
+        raise SystemExit(f"smis_catalog.py: the group snapshot returned {code}, with the job {out.get('Job')}")
 
 
 def works(requests, service):
@@ -69,7 +75,7 @@ def works(requests, service):
         "Associators of a group with 1,000 volumes": requests.of(
             "Associators", lambda c: c.Associators(group, AssocClass="CIM_OrderedMemberOfCollection"), namespace),
         f"group snapshot of {GROUP} volumes": requests.of(
-            call, lambda c: c.InvokeMethod(call, service, Params=parameters),
+            call, lambda c: completed(c.InvokeMethod(call, service, Params=parameters)),
             service.to_wbem_uri(format="cimobject")),
     }
 
