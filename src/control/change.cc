@@ -6,6 +6,20 @@
 #include "control/impl.h"
 
 namespace lockstep::control {
+namespace {
+
+// The volumes of which the engine says something else after the transaction.
+std::vector<VolumeId> ChangedBy(const block::Transaction& transaction) {
+  std::vector<VolumeId> changed;
+  for (const block::Change& change : transaction.changes)
+    std::visit([&changed](const auto& c) {
+      if constexpr (requires { c.volumes; }) changed.insert(changed.end(), c.volumes.begin(), c.volumes.end());
+      else if constexpr (requires { c.volume; }) changed.push_back(c.volume);
+    }, change);
+  return changed;
+}
+
+}  // namespace
 
 Draft Control::Impl::NewDraft() {
   return Draft(directory_, surroundings_.random, surroundings_.clock.Wall(), &scratch_);
@@ -38,6 +52,7 @@ Task<Status> Control::Impl::Carry(Draft& draft) {
   Status status;
   const PoolId pool = plan.pool;
   const bool engine = !plan.transaction.changes.empty();
+  std::vector<VolumeId> changed = ChangedBy(plan.transaction);
   if (engine) {
     status = co_await CarryWithEngine(std::move(plan));
   } else {
@@ -45,7 +60,7 @@ Task<Status> Control::Impl::Carry(Draft& draft) {
   }
   // After a failure too: what was withdrawn for a change that did not happen is published again.
   co_await SyncExports();
-  if (engine) co_await ReadUsage(pool);
+  if (engine) co_await ReadUsage(pool, std::move(changed));
   KickCopies();
   co_return status;
 }
@@ -137,13 +152,18 @@ uint64_t Control::Impl::Subscribe(Listener listener) {
 
 void Control::Impl::Unsubscribe(uint64_t subscription) { listeners_.erase(subscription); }
 
-Task<void> Control::Impl::ReadUsage(PoolId id) {
+Task<void> Control::Impl::ReadUsage(PoolId id, std::optional<std::vector<VolumeId>> of) {
   const auto found = pools_.find(id);
   if (found == pools_.end() || found->second.pool == nullptr) co_return;
   const std::shared_ptr<block::Pool> pool = found->second.pool;
   co_await surroundings_.data_loop.Switch();
   const block::PoolInfo info = pool->Info();
-  const std::vector<block::VolumeInfo> volumes = pool->Volumes();
+  std::vector<block::VolumeInfo> volumes;
+  if (!of) volumes = pool->Volumes();
+  for (const VolumeId& volume : of ? *of : std::vector<VolumeId>()) {
+    const Result<block::VolumeInfo> found_volume = pool->Find(volume);
+    if (found_volume.ok()) volumes.push_back(*found_volume);
+  }
   std::vector<block::DeviceInfo> devices = pool->Devices();
   co_await surroundings_.control_loop.Switch();
   pools_[id].info = info;

@@ -88,7 +88,7 @@ class Control {
   // after a restart; suspended it leaves the device half emptied, cancelled it leaves it in use.
   Task<Result<JobId>> RemoveDevice(PoolId pool, std::string device);
   // Reads sizes and use of pools and volumes afresh from the engines; the questions below answer what was last read.
-  // Done by itself after every change.
+  // Done by itself after every change, for the pool and the volumes that it has changed.
   Task<void> RefreshUsage();
   // A job that reads everything in the pool and compares it with its checksums, at most so fast (0: no limit). It ends
   // in Exception with corrupted when blocks are bad, and names them. After a restart it goes on where it stood. in-use:

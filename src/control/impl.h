@@ -168,7 +168,7 @@ class Control::Impl {
   replication::HostUse HostUse() const {
     return [this](VolumeId volume) { return InUseNow(volume); };
   }
-  Task<void> ReadUsage(PoolId pool);
+  Task<void> ReadUsage(PoolId pool, std::optional<std::vector<VolumeId>> of = std::nullopt);
 
   // ---- history.cc
   // All of one pool, which is usable, and there.

@@ -127,10 +127,22 @@ void HostedCollection(const Face& face, const ObjectPath*, const PairSink& sink)
   }
 }
 
-void OrderedMemberOfCollection(const Face& face, const ObjectPath*, const PairSink& sink) {
-  for (const catalog::GroupRecord& group : face.control.Groups()) {
+void OrderedMemberOfCollection(const Face& face, const ObjectPath* end, const PairSink& sink) {
+  const bool of_group = end && wbem::NameEquals(end->class_name, kGroupClass);
+  const bool of_volume = end && wbem::NameEquals(end->class_name, kVolumeClass);
+  const std::optional<catalog::GroupId> only_group = of_group ? face.paths.AsGroup(*end) : std::nullopt;
+  const std::optional<catalog::VolumeId> only_member = of_volume ? face.paths.AsVolume(*end) : std::nullopt;
+  if ((of_group && !only_group) || (of_volume && !only_member)) return;
+  std::vector<catalog::GroupRecord> groups;
+  if (!only_group) groups = face.control.Groups();
+  else if (auto one = face.control.Group(*only_group); one.ok()) groups.push_back(*std::move(one));
+  for (const catalog::GroupRecord& group : groups) {
     uint64_t place = 0;
     for (catalog::VolumeId member : group.members) {
+      if (only_member && member != *only_member) {
+        ++place;
+        continue;
+      }
       Pair pair{face.paths.Group(group.id), face.paths.Volume(member), {}};
       pair.properties.push_back({"AssignedSequence", ++place});
       if (!sink(std::move(pair))) return;
