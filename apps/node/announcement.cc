@@ -31,7 +31,7 @@ Status Announcement::Make(std::string_view node_name, const std::vector<io::Endp
   if (directory_.empty()) return {};
   const std::string text = ServiceFile(node_name, https);
   if (text.empty()) return Withdraw();
-  return io::ReplaceWholeFile(files_, directory_, kName, text).WithContext("[cim] announce");
+  return io::ReplaceWholeFile(files_, directory_, kName, text, io::Readers::kAll).WithContext("[cim] announce");
 }
 
 Status Announcement::Withdraw() {

@@ -20,7 +20,8 @@ class Announcement {
   // `directory`: where Avahi looks; empty: nothing is announced.
   Announcement(io::FileSystem& files, std::string directory) : files_(files), directory_(std::move(directory)) {}
 
-  // Puts the file there, whole or not at all; takes away one of an earlier life when there is nothing to say.
+  // Puts the file there, for all to read, whole or not at all; takes away one of an earlier life when there is nothing
+  // to say.
   Status Make(std::string_view node_name, const std::vector<io::Endpoint>& https);
   // Takes it away.
   Status Withdraw();

@@ -48,6 +48,8 @@ class FileSystem {
   virtual Result<std::vector<std::string>> List(const std::string& directory) = 0;  // names, sorted, without . and ..
   virtual Result<FileInfo> Stat(const std::string& path) = 0;                       // not-found if missing
   virtual Status SyncDirectory(const std::string& path) = 0;
+  // Lets every user of the machine read the file, where there are users; others may not, unless this was called.
+  virtual Status LetAllRead(const std::string& /*path*/) { return {}; }
   // Keeps other processes (and other nodes of this process) out until the returned object is destroyed: in-use if one
   // has it already.
   virtual Result<std::unique_ptr<File>> Lock(const std::string& path) = 0;

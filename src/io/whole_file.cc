@@ -15,7 +15,7 @@ Result<std::string> ReadWholeFile(FileSystem& files, const std::string& path) {
 }
 
 Status ReplaceWholeFile(FileSystem& files, const std::string& directory, const std::string& name,
-                        std::string_view text) {
+                        std::string_view text, Readers readers) {
   const std::string path = directory + "/" + name;
   {
     LS_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
@@ -23,6 +23,7 @@ Status ReplaceWholeFile(FileSystem& files, const std::string& directory, const s
     LS_RETURN_IF_ERROR(file->Write(0, std::as_bytes(std::span(text))));
     LS_RETURN_IF_ERROR(file->Sync());
   }
+  if (readers == Readers::kAll) LS_RETURN_IF_ERROR(files.LetAllRead(path + ".new"));
   LS_RETURN_IF_ERROR(files.Rename(path + ".new", path));
   return files.SyncDirectory(directory);
 }

@@ -53,6 +53,7 @@ class ReadOnlyFiles final : public io::FileSystem {
     return info;
   }
   Status SyncDirectory(const std::string& path) override { return Refused(path); }
+  Status LetAllRead(const std::string& path) override { return Refused(path); }
   Result<std::unique_ptr<io::File>> Lock(const std::string& path) override { return Refused(path); }
 
  private:

@@ -160,4 +160,8 @@ Status PosixFiles::SyncDirectory(const std::string& path) {
   return Done(::fsync(fd.get()), "sync directory", path);
 }
 
+Status PosixFiles::LetAllRead(const std::string& path) {
+  return Done(::chmod(path.c_str(), 0644), "let all read", path);
+}
+
 }  // namespace lockstep::io

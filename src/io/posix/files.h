@@ -15,6 +15,7 @@ class PosixFiles final : public FileSystem {
   Result<std::vector<std::string>> List(const std::string& directory) override;
   Result<FileInfo> Stat(const std::string& path) override;
   Status SyncDirectory(const std::string& path) override;
+  Status LetAllRead(const std::string& path) override;
   // With flock(2), which also keeps this process from locking it twice.
   Result<std::unique_ptr<File>> Lock(const std::string& path) override;
 };

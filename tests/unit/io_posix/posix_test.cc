@@ -8,6 +8,7 @@
 
 #include "io/posix/env.h"
 #include "io/posix/socket_address.h"
+#include "io/whole_file.h"
 
 namespace lockstep::io {
 namespace {
@@ -55,6 +56,15 @@ TEST_F(PosixTest, NeverReplacesAFileThatIsNotASocket) {
   const auto listener = env_->control_network().Listen(UnixEndpoint(), [](std::unique_ptr<Stream>) {});
   EXPECT_EQ(listener.status().code(), Code::kInUse);
   EXPECT_TRUE(std::filesystem::is_regular_file(UnixEndpoint().address));
+}
+
+TEST_F(PosixTest, WritesFilesForItsOwnerUnlessAllAreToReadThem) {
+  using enum std::filesystem::perms;
+  ASSERT_TRUE(ReplaceWholeFile(env_->files(), directory_, "own", "x").ok());
+  ASSERT_TRUE(ReplaceWholeFile(env_->files(), directory_, "all", "x", Readers::kAll).ok());
+  EXPECT_EQ(std::filesystem::status(directory_ + "/own").permissions(), owner_read | owner_write);
+  EXPECT_EQ(std::filesystem::status(directory_ + "/all").permissions(),
+            owner_read | owner_write | group_read | others_read);
 }
 
 TEST_F(PosixTest, RunsTheControlLoopOnTheCallersThreadUntilStopped) {
