@@ -87,6 +87,14 @@ void AddDeviceCommands(CLI::App& pool, Cli& cli) {
   });
 }
 
+void AddDelete(CLI::App& pool, Cli& cli) {
+  CLI::App* remove = AddCommand(pool, "delete", "Delete a pool without volumes; its devices are free then, files stay",
+                                "  lockstep pool delete old");
+  auto removed = std::make_shared<std::string>();
+  remove->add_option("pool", *removed, "Name or id")->required();
+  remove->callback([&cli, removed] { cli.Run("pool.delete", {{"pool", *removed}}, ShowDeletedPool); });
+}
+
 void AddMovingCommands(CLI::App& pool, Cli& cli) {
   CLI::App* leave = AddCommand(pool, "export", "Take leave of a pool, so that another machine can import it",
                                "  lockstep pool export main\n"
@@ -176,6 +184,7 @@ void AddPoolCommands(CLI::App& app, Cli& cli) {
   AddCheck(*pool, cli);
   AddDeviceCommands(*pool, cli);
   AddMovingCommands(*pool, cli);
+  AddDelete(*pool, cli);
 }
 
 void AddVolumeCommands(CLI::App& app, Cli& cli) {

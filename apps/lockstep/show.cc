@@ -204,6 +204,12 @@ std::string ShowExported(const Json& exported) {
          "Take both along: lockstep pool import " + paths + " --index " + Text(exported, "index") + "\n";
 }
 
+std::string ShowDeletedPool(const Json& deleted) {
+  std::string text;
+  for (const Json& path : deleted["paths"]) text += path.get<std::string>() + " can be used again\n";
+  return text;
+}
+
 std::string ShowCheck(const Json& report) {
   std::string text = KeyValues({{"blocks shown", Text(report, "current_blocks")},
                                 {"blocks kept by points", Text(report, "history_blocks")},

@@ -15,6 +15,7 @@ using Json = nlohmann::json;
 std::string ShowPools(const Json& list);
 std::string ShowPool(const Json& pool);
 std::string ShowExported(const Json& exported);  // what pool.export answers
+std::string ShowDeletedPool(const Json& deleted);  // what pool.delete answers
 std::string ShowCheck(const Json& report);
 std::string ShowVolumes(const Json& list);
 std::string ShowVolumeSpaces(const Json& list);

@@ -37,6 +37,23 @@ class Section {
     else Fail(*node, fmt::format("{} must be an absolute path in quotes", key));
   }
 
+  void Paths(std::string_view key, std::vector<std::string>& to) {
+    const toml::node* node = Take(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return Fail(*node, fmt::format("{} must be a list of paths, as in [\"/dev/sdb\"]", key));
+    std::vector<std::string> paths;
+    for (const toml::node& element : *array) {
+      const auto path = element.value_exact<std::string>();
+      if (!path || !path->starts_with('/') || path->find('\n') != std::string::npos)
+        return Fail(element, fmt::format("{} must list absolute paths in quotes", key));
+      for (const std::string& other : paths)
+        if (other == *path) return Fail(element, fmt::format("{} has {} twice", key, *path));
+      paths.push_back(*path);
+    }
+    to = std::move(paths);
+  }
+
   void Bool(std::string_view key, bool& to) {
     const toml::node* node = Take(key);
     if (node == nullptr) return;
@@ -249,6 +266,7 @@ Result<Config> ParseConfig(std::string_view text, std::string_view file) {
   Section pools(file, "pools", table("pools"));
   pools.Percents("warn_used", config.warn_used);
   pools.Quantity("memory", ParseMemory, "bytes like \"192M\", at least 16M", config.pool_memory);
+  pools.Paths("devices", config.devices);
   pools.Quantity("scrub_every", ParseSeconds, "an interval like \"30d\", or \"0\" for never",
                  config.scrub_every_seconds);
   pools.Quantity("scrub_rate", ParseSize, "bytes a second like \"50M\", or \"0\" for no limit", config.scrub_rate);

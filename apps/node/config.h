@@ -44,6 +44,7 @@ struct Config {
   std::string admin_socket = "/run/lockstep/admin.sock";  // empty: no local management
   std::vector<uint32_t> warn_used = {80, 95};  // percent of a pool, 1 to 100 each
   uint64_t pool_memory = logstore::kUsualMemory;  // bytes, of each pool
+  std::vector<std::string> devices;               // that management clients may make pools of
   uint64_t scrub_every_seconds = 30 * 24 * 3600;  // 0: never
   uint64_t scrub_rate = 50 << 20;                 // bytes a second; 0: no limit
   Face nbd;

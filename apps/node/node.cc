@@ -75,7 +75,8 @@ Task<Status> Node::StartControl() {
   exports_ = std::make_unique<ExportHub>(env_, NbdLimits(config_));
   control::Surroundings surroundings{env_.control_loop(), env_.data_loop(), env_.clock(), env_.random(),
                                      env_.log(),          *pools_,          *exports_,    *exports_,
-                                     {config_.scrub_every_seconds, config_.scrub_rate}};
+                                     {config_.scrub_every_seconds, config_.scrub_rate},
+                                     config_.devices};
   control_ = std::make_unique<control::Control>(surroundings, std::move(catalog).value());
   control_started_ = true;
   co_return co_await control_->Start();

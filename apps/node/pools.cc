@@ -226,6 +226,47 @@ Task<Result<std::unique_ptr<io::Disk>>> LogstorePools::OpenDevice(std::string pa
   co_return co_await OpenBlank(std::move(path), size, true, &made);
 }
 
+Task<Result<uint64_t>> LogstorePools::RoomOn(std::string path) {
+  bool made = false;
+  auto disk = co_await OpenBlank(path, 0, false, &made);
+  if (!disk.ok()) co_return disk.status();
+  const uint64_t room = logstore::RoomOn((*disk)->size());
+  std::move(disk).value().reset();
+  if (room == 0) co_return InvalidArgument(path + " is too small for a pool");
+  co_return room;
+}
+
+// OK when it is none of the pool's, or not there.
+Task<Status> LogstorePools::FreeDevice(std::string path, block::PoolId pool) {
+  auto disk = co_await OpenSoon(path);
+  if (disk.status().code() == Code::kNotFound) {
+    env_.log().Warn("{}", disk.status().message());
+    co_return Status::Ok();
+  }
+  if (!disk.ok()) co_return disk.status();
+  const Status freed = co_await logstore::Unmake(**disk, pool);
+  std::move(disk).value().reset();
+  co_return freed.WithContext(path);
+}
+
+Task<Status> LogstorePools::Erase(block::PoolId pool, std::vector<std::string> paths) {
+  co_await WaitForPool(pool);
+  Status status;
+  for (const std::string& path : paths) {
+    const Status freed = co_await FreeDevice(path, pool);
+    if (status.ok()) status = freed;
+  }
+  Status removed;
+  auto remove = [&] {
+    removed = RemoveWholeDirectory(env_.files(), IndexOf(pool));
+    if (removed.ok()) removed = env_.files().SyncDirectory(index_directory_);
+  };
+  co_await env_.executor().Call(env_.data_loop(), remove);
+  if (!removed.ok() && removed.code() != Code::kNotFound)
+    env_.log().Warn("the index in {} stays behind: {}", IndexOf(pool), removed.message());
+  co_return status;
+}
+
 Task<Status> LogstorePools::CopyIndex(std::string from, std::string to) {
   Status status;
   auto copy = [&] { status = CopyDirectory(env_.files(), from, to); };

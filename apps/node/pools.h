@@ -28,6 +28,8 @@ class LogstorePools final : public control::PoolOpener {
   Task<Result<std::shared_ptr<block::Pool>>> Create(std::string path, uint64_t size, block::PoolId id) override;
   Task<Result<std::shared_ptr<block::Pool>>> Open(control::PoolPlace place) override;
   Task<Result<std::unique_ptr<io::Disk>>> OpenDevice(std::string path, uint64_t size) override;
+  Task<Result<uint64_t>> RoomOn(std::string path) override;
+  Task<Status> Erase(block::PoolId pool, std::vector<std::string> paths) override;
   Task<Result<std::string>> LeaveIndex(block::PoolId pool, std::string to) override;
   Task<void> WaitForClosed() override;
 
@@ -36,6 +38,7 @@ class LogstorePools final : public control::PoolOpener {
   // `may_join`: or one that a crash kept from becoming a part of a pool, which that pool may try again.
   Task<Result<std::unique_ptr<io::Disk>>> OpenBlank(std::string path, uint64_t size, bool may_join, bool* made);
   std::string IndexOf(block::PoolId pool) const { return index_directory_ + "/" + pool.ToString(); }
+  Task<Status> FreeDevice(std::string path, block::PoolId pool);
   Task<Status> CopyIndex(std::string from, std::string to);
   // Whoever has it closes it by dropping it.
   std::shared_ptr<block::Pool> Share(std::unique_ptr<block::Pool> pool);

@@ -90,6 +90,15 @@ Answer ExportPool(Context& context, Params params) {
   co_return Json{{"paths", PathsOf(view.record)}, {"index", *kept}};
 }
 
+Answer DeletePool(Context& context, Params params) {
+  Fields fields(*params);
+  const std::string pool = fields.String("pool");
+  LS_CO_RETURN_IF_ERROR(fields.Finish());
+  LS_CO_ASSIGN_OR_RETURN(const control::PoolView view, FindPool(context.control, pool));
+  LS_CO_RETURN_IF_ERROR(co_await context.control.DeletePool(view.record.id));
+  co_return Json{{"paths", PathsOf(view.record)}};
+}
+
 Answer AddDevice(Context& context, Params params) {
   Fields fields(*params);
   const std::string pool = fields.String("pool");
@@ -302,6 +311,7 @@ std::span<const Method> PoolMethods() {
       {"pool.show", ShowPool},             {"pool.scrub", ScrubPool},   {"pool.check", CheckPool},
       {"pool.import", ImportPool},         {"pool.export", ExportPool}, {"pool.grow", GrowPool},
       {"pool.add_device", AddDevice},      {"pool.remove_device", RemoveDevice},
+      {"pool.delete", DeletePool},
   };
   return kMethods;
 }

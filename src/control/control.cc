@@ -55,6 +55,14 @@ Task<Result<PoolId>> Control::ImportPool(ImportPoolRequest request) { return imp
 Task<Result<std::string>> Control::ExportPool(PoolId pool, std::string index_to) {
   return impl_->ExportPool(pool, std::move(index_to));
 }
+Task<Status> Control::DeletePool(PoolId pool) { return impl_->DeletePool(pool); }
+Task<Result<PoolId>> Control::ShapePool(ShapePoolRequest request) { return impl_->ShapePool(std::move(request)); }
+Task<void> Control::LookForDevices() { return impl_->LookForDevices(); }
+std::vector<FreeDevice> Control::FreeDevices() const { return impl_->FreeDevices(); }
+Status Control::OffersDevices() const { return impl_->OffersDevices(); }
+Result<SizeRange> Control::SizesWith(std::optional<PoolId> pool, const std::vector<std::string>& devices) const {
+  return impl_->SizesWith(pool, devices);
+}
 Task<Result<block::DeviceId>> Control::AddDevice(PoolId pool, std::string path, uint64_t size) {
   return impl_->AddDevice(pool, std::move(path), size);
 }

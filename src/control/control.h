@@ -51,6 +51,7 @@ struct Surroundings {
   ExportSink& exports;
   ExportUse& use;
   ScrubSchedule scrubs = {};
+  std::vector<std::string> devices = {};  // that management clients may make pools of: absolute paths
 };
 
 class Control {
@@ -80,6 +81,19 @@ class Control {
   // where its index is, which goes along: in the directory `index_to`, which is made, or where it was. in-use: clients
   // are connected, jobs run, or a group holds volumes of other pools, too.
   Task<Result<std::string>> ExportPool(PoolId pool, std::string index_to);
+  // Its devices can be used again, by another pool too; files stay. in-use: it has volumes, points, exports or jobs. A
+  // pool that is not usable is forgotten, when the catalog knows of nothing in it, and its devices keep what they hold.
+  Task<Status> DeletePool(PoolId pool);
+  // Makes a pool of devices that are offered and free, or adds them to one, or renames it. not-supported: none are
+  // offered. in-use: one is part of a pool. too-large [4097 Size Not Supported]: not within SizesWith. Devices are
+  // added one after the other: after an I/O error those before it stay.
+  Task<Result<PoolId>> ShapePool(ShapePoolRequest request);
+  // Looks which of the offered devices are free; done by itself after the start, and when a device is let go.
+  Task<void> LookForDevices();
+  std::vector<FreeDevice> FreeDevices() const;  // as last looked at, in the order of the configuration
+  Status OffersDevices() const;                 // not-supported: none are
+  // What the pool, or a new one, can have with these devices. Errors are those of ShapePool.
+  Result<SizeRange> SizesWith(std::optional<PoolId> pool, const std::vector<std::string>& devices) const;
   // One more device or file, on which is nothing. `size` as in CreatePoolRequest.
   Task<Result<block::DeviceId>> AddDevice(PoolId pool, std::string path, uint64_t size);
   // Takes in what devices or files have become larger by. Answers how many bytes the pool has more.

@@ -58,6 +58,10 @@ Task<Status> Control::Impl::PutPaths(PoolId id, std::vector<std::string> paths) 
 Task<Result<block::DeviceId>> Control::Impl::AddDevice(PoolId id, std::string path, uint64_t size) {
   const auto guard = co_await changes_.Lock();
   LS_CO_RETURN_IF_ERROR(MayChange());
+  co_return co_await JoinDevice(id, std::move(path), size);
+}
+
+Task<Result<block::DeviceId>> Control::Impl::JoinDevice(PoolId id, std::string path, uint64_t size) {
   LS_CO_ASSIGN_OR_RETURN(const std::shared_ptr<block::Pool> pool, UsablePool(id));
   if (path.empty() || path.find('\n') != std::string::npos)
     co_return InvalidArgument("a device is named by the path of a block device or a file");
@@ -246,6 +250,7 @@ Task<void> Control::Impl::EndDrain(PoolId id, Status status) {
   const Status stored = co_await Carry(draft);
   if (!stored.ok()) surroundings_.log.Error("the end of a removal cannot be stored: {}", stored.message());
   co_await ReadUsage(id);
+  co_await FindFreeDevices();
 }
 
 Task<Status> Control::Impl::ModifyDrain(JobRecord job, Operation operation) {

@@ -1,6 +1,7 @@
 // Inside Control: its state, and the use cases by file. change.cc carries changes out (the intent protocol), startup.cc
 // settles what a crash left, exports.cc keeps the server in step, copying.cc drives background copies, scrubbing.cc
-// scrubs and scrub_schedule.cc begins them, devices.cc changes a pool's devices, moving.cc exports and imports pools,
+// scrubs and scrub_schedule.cc begins them, pools.cc makes and deletes pools, devices.cc changes a pool's devices,
+// moving.cc exports and imports pools,
 // rules.cc checks the parameters of requests, group_plans.cc names and makes groups; volumes.cc, groups.cc,
 // replicas.cc, pairing.cc, aspects.cc, modify.cc and jobs.cc are the use cases, views.cc answers questions.
 #pragma once
@@ -79,6 +80,12 @@ class Control::Impl {
   Task<Result<PoolId>> AddPool(std::string name, std::string path);
   Task<Result<PoolId>> ImportPool(ImportPoolRequest request);
   Task<Result<std::string>> ExportPool(PoolId pool, std::string index_to);
+  Task<Status> DeletePool(PoolId id);
+  Task<Result<PoolId>> ShapePool(ShapePoolRequest request);
+  Task<void> LookForDevices();
+  std::vector<FreeDevice> FreeDevices() const;
+  Status OffersDevices() const;
+  Result<SizeRange> SizesWith(std::optional<PoolId> pool, const std::vector<std::string>& devices) const;
   Task<Result<block::DeviceId>> AddDevice(PoolId pool, std::string path, uint64_t size);
   Task<Result<uint64_t>> GrowPool(PoolId pool);
   Task<Result<JobId>> RemoveDevice(PoolId pool, std::string device);
@@ -218,8 +225,23 @@ class Control::Impl {
   Task<void> GoOnWithScrubs();                                                     // likewise
   void StopScrubs();
 
+  // ---- pools.cc. REQUIRE the mutex.
+  // Commits; a failure that leaves the catalog's state unknown stops all further changes.
+  Status Store(const catalog::Batch& batch);
+  Task<Result<PoolId>> MakePool(CreatePoolRequest request);
+  Task<Result<std::shared_ptr<block::Pool>>> PutTogether(PoolId id, std::vector<std::string> paths, uint64_t size);
+  Status MayBeDeleted(const catalog::PoolRecord& pool) const;
+  Task<Status> HoldsNothing(std::shared_ptr<block::Pool> pool, std::string name);
+  Task<Status> ForgetPool(catalog::PoolRecord record);
+  // At the start, before pools are opened: those that were being made or deleted go. Answers the other intents.
+  Task<Result<std::vector<catalog::Intent>>> SettlePools(std::vector<catalog::Intent> intents);
+  Task<void> FindFreeDevices();
+  const catalog::PoolRecord* OwnerOf(const std::string& path) const;
+  Status MayBeRenamed(const catalog::PoolRecord& pool, const std::string& name) const;
+
   // ---- devices.cc. All but Run, See, Store and End REQUIRE the mutex.
   Task<std::vector<block::DeviceInfo>> DevicesOf(std::shared_ptr<block::Pool> pool);
+  Task<Result<block::DeviceId>> JoinDevice(PoolId id, std::string path, uint64_t size);
   Task<Status> PutPaths(PoolId pool, std::vector<std::string> paths);
   void StartDrain(PoolId pool);
   Task<void> RunDrain(PoolId pool);
@@ -273,6 +295,7 @@ class Control::Impl {
   Directory directory_;
   replication::Scratch scratch_;  // for drafts
   std::map<PoolId, OpenPool> pools_;
+  std::vector<FreeDevice> free_devices_;  // of those that are offered, as last looked at
   std::unordered_map<VolumeId, block::VolumeInfo> used_;  // as last read
   io::AsyncMutex changes_;
   bool stopping_ = false;

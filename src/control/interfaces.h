@@ -33,6 +33,11 @@ class PoolOpener {
   virtual Task<Result<std::shared_ptr<block::Pool>>> Open(PoolPlace place) = 0;
   // A device or a file that is to become a part of a pool, and holds nothing (in-use otherwise). `size` as in Create.
   virtual Task<Result<std::unique_ptr<io::Disk>>> OpenDevice(std::string path, uint64_t size) = 0;
+  // The bytes that a pool would have on a device or file, which is there and holds nothing (in-use otherwise).
+  virtual Task<Result<uint64_t>> RoomOn(std::string path) = 0;
+  // The pool, which nobody has open, is no more: those of the devices that say they are its own are free from now on,
+  // and its index is removed. May be done again, also when it has been done in part. After an error the rest is done.
+  virtual Task<Status> Erase(block::PoolId pool, std::vector<std::string> paths) = 0;
   // Waits until the pool, which nobody uses any more, has been closed, and answers the directory that its index is in.
   // When `to` is not empty, the index is moved there; it must not exist.
   virtual Task<Result<std::string>> LeaveIndex(block::PoolId pool, std::string to) = 0;

@@ -32,6 +32,15 @@ struct CreatePoolRequest {
   std::string name{};
   std::string path{};   // of a block device or a file
   uint64_t size = 0;  // bytes to make the file with; 0: the path exists, all of it is taken
+  std::vector<std::string> more_paths{};  // further devices, taken whole
+};
+
+// CIM_StorageConfigurationService.CreateOrModifyStoragePool.
+struct ShapePoolRequest {
+  std::optional<PoolId> pool{};        // absent: a new one
+  std::string name{};                  // empty: generated, or as it is
+  std::vector<std::string> devices{};  // paths of free devices
+  std::optional<uint64_t> size{};      // bytes that it shall have at least; all of the devices is taken anyway
 };
 
 // A moment of the past, or now when nothing is said; of the three at most one.

@@ -109,19 +109,27 @@ Task<Status> Control::Impl::Start() {
   surroundings_.pools.OnBadBlock([this](PoolId pool, const block::BadBlock& bad) {
     surroundings_.control_loop.Post([this, pool, bad] { SeeBadBlock(pool, bad); });
   });
-  for (const PoolRecord& record : contents.pools) co_await OpenOne(record);
-  const Status settled = co_await SettleIntents(contents.intents);
+  Result<std::vector<catalog::Intent>> intents = co_await SettlePools(contents.intents);
+  if (!intents.ok()) {
+    Fail(intents.status());
+    co_return intents.status();
+  }
+  std::vector<PoolRecord> records;
+  for (const auto& [id, record] : directory_.pools()) records.push_back(record);
+  for (const PoolRecord& record : records) co_await OpenOne(record);
+  const Status settled = co_await SettleIntents(std::move(*intents));
   if (!settled.ok()) {
     Fail(settled);
     co_return settled;
   }
-  for (const PoolRecord& record : contents.pools) {
+  for (const PoolRecord& record : records) {
     if (pools_[record.id].pool == nullptr) continue;
     co_await ReportOrphans(record.id);
     co_await ReadUsage(record.id);
   }
-  for (const PoolRecord& record : contents.pools) co_await SettleDevices(record.id);
+  for (const PoolRecord& record : records) co_await SettleDevices(record.id);
   co_await SettleDrainJobs();
+  co_await FindFreeDevices();
   co_await SyncExports();
   co_await GoOnWithScrubs();
   ScheduleScrubs();

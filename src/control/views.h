@@ -21,6 +21,16 @@ struct PoolView {
   io::WallTime next_scrub{};  // when the next one is due; never: scrubs are not scheduled
 };
 
+// One that management clients may take.
+struct FreeDevice {
+  std::string path{};
+  uint64_t size = 0;  // bytes that a pool would have there
+};
+
+struct SizeRange {
+  uint64_t least = 0, most = 0;  // bytes
+};
+
 struct VolumeView {
   catalog::VolumeRecord record{};
   uint64_t used = 0;             // bytes, as last read from the engine

@@ -1,4 +1,4 @@
-// Pools and volumes.
+// Volumes, and what can be seen of pools.
 #include <fmt/format.h>
 
 #include <utility>
@@ -15,21 +15,6 @@ using catalog::VolumeRecord;
 namespace {
 
 constexpr uint32_t kMaxVolumesAtOnce = 1000;
-
-Status CheckNewPool(const Directory& directory, const std::string& name, const std::string& path) {
-  LS_RETURN_IF_ERROR(CheckName("pool", name));
-  if (path.empty()) return InvalidArgument("the pool needs the path of a device or a file");
-  if (path.find('\n') != std::string::npos) return InvalidArgument("a path cannot have line breaks");
-  if (directory.FindPool(name) != nullptr) {
-    return AlreadyExists(fmt::format("there is a pool named {} already; choose another name", name));
-  }
-  for (const auto& [id, record] : directory.pools()) {
-    for (const std::string& taken : PathsOf(record)) {
-      if (taken == path) return AlreadyExists(fmt::format("{} is the path of pool {} already", path, record.name));
-    }
-  }
-  return Status::Ok();
-}
 
 Result<uint64_t> CheckSize(uint64_t size) {
   if (size == 0) return InvalidArgument("a volume needs a size of at least one byte");
@@ -61,46 +46,6 @@ Result<std::vector<std::string>> NamesFor(const Directory& directory, const Crea
 }
 
 }  // namespace
-
-Task<Result<PoolId>> Control::Impl::CreatePool(CreatePoolRequest request) {
-  const auto guard = co_await changes_.Lock();
-  LS_CO_RETURN_IF_ERROR(MayChange());
-  LS_CO_RETURN_IF_ERROR(CheckNewPool(directory_, request.name, request.path));
-  catalog::PoolRecord record;
-  record.id = PoolId{surroundings_.random.NextUuid()};
-  record.name = request.name;
-  record.path = request.path;
-  record.size = request.size;
-  record.created = surroundings_.clock.Wall();
-  Result<std::shared_ptr<block::Pool>> made =
-      co_await surroundings_.pools.Create(request.path, request.size, record.id);
-  co_await surroundings_.control_loop.Switch();
-  if (!made.ok()) co_return made.status().WithContext("pool " + request.name);
-  LS_CO_RETURN_IF_ERROR(co_await TakeInPool(record, std::move(*made)));
-  co_return record.id;
-}
-
-Task<Result<PoolId>> Control::Impl::AddPool(std::string name, std::string path) {
-  const auto guard = co_await changes_.Lock();
-  LS_CO_RETURN_IF_ERROR(MayChange());
-  LS_CO_RETURN_IF_ERROR(CheckNewPool(directory_, name, path));
-  PoolPlace place;
-  place.paths.push_back(path);
-  Result<std::shared_ptr<block::Pool>> opened = co_await surroundings_.pools.Open(std::move(place));
-  co_await surroundings_.control_loop.Switch();
-  if (!opened.ok()) co_return opened.status().WithContext("pool " + name);
-  catalog::PoolRecord record;
-  record.id = (*opened)->id();
-  record.name = name;
-  record.path = path;
-  record.created = surroundings_.clock.Wall();
-  if (const catalog::PoolRecord* known = directory_.Find(record.id)) {
-    co_await Drop(std::move(*opened));
-    co_return AlreadyExists(fmt::format("{} holds pool {}, which is known already", path, known->name));
-  }
-  LS_CO_RETURN_IF_ERROR(co_await TakeInPool(record, std::move(*opened)));
-  co_return record.id;
-}
 
 Task<Result<std::vector<VolumeId>>> Control::Impl::CreateVolumes(CreateVolumesRequest request) {
   const auto guard = co_await changes_.Lock();

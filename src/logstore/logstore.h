@@ -76,6 +76,13 @@ struct Options {
 // invalid-argument: the disk is smaller than eight segments, or the geometry is impossible. Durable when it answers OK.
 Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options);
 
+// Bytes that a pool would have on a disk of so many, made with the usual options; 0: it is too small.
+uint64_t RoomOn(uint64_t disk_size);
+
+// The pool is no more: marks the disk as free if it is, or was to become, one of the pool's. Durable when it answers
+// OK. Nobody has the pool open.
+Task<Status> Unmake(io::Disk& disk, block::PoolId pool);
+
 // Whether there is a Lockstep pool on the disk, or a part of one, and which. not-found: it was removed from one.
 // invalid-state: a crash kept it from becoming a part of one, unless that pool's other devices say that it is.
 Task<Result<block::PoolId>> Identify(io::Disk& disk);

@@ -131,6 +131,10 @@ std::unique_ptr<DeviceSet> PutTogether(Gathered& gathered, io::Loop& loop) {
   return devices;
 }
 
+uint64_t UsualSegmentSize(uint64_t disk_size) {
+  return std::bit_floor(std::clamp<uint64_t>(disk_size / 1024, 4 << 20, 64 << 20));
+}
+
 struct FoundIndex {
   std::unique_ptr<Index> index;
   std::optional<Anchor> anchor;  // from which it is to be made; nullopt: it is good, or is to be made from the log
@@ -178,8 +182,7 @@ Options Options::Tiny() {
 }
 
 Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options) {
-  if (options.segment_size == 0)
-    options.segment_size = std::bit_floor(std::clamp<uint64_t>(disk.size() / 1024, 4 << 20, 64 << 20));
+  if (options.segment_size == 0) options.segment_size = UsualSegmentSize(disk.size());
   if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize ||
       (options.segment_size & (options.segment_size - 1)) != 0)
     co_return InvalidArgument(fmt::format("a segment's size must be a power of two between {} and {}, not {}",
@@ -202,6 +205,20 @@ Task<Status> Format(io::Disk& disk, block::PoolId id, FormatOptions options) {
   label.table.generation = 1;
   label.device = label.table.devices.front().id;
   co_return co_await WriteLabel(disk, std::move(label));
+}
+
+uint64_t RoomOn(uint64_t disk_size) {
+  const uint64_t segment = UsualSegmentSize(disk_size);
+  if (disk_size < kDataOffset + kMinSegments * segment) return 0;
+  return std::min<uint64_t>(kMaxSegments, (disk_size - kDataOffset) / segment) * segment;
+}
+
+Task<Status> Unmake(io::Disk& disk, block::PoolId pool) {
+  const Result<Label> label = co_await ReadLabel(disk);
+  if (label.status().code() == Code::kCorrupted) co_return Status();
+  if (!label.ok()) co_return label.status();
+  if (label->superblock.pool != pool || label->role == Label::Role::kRemoved) co_return Status();
+  co_return co_await MarkRemoved(disk, *label);
 }
 
 Task<Result<block::PoolId>> Identify(io::Disk& disk) {

@@ -48,6 +48,10 @@ void SystemDevice(const Face& face, const ObjectPath* end, const PairSink& sink)
       if (!sink({face.paths.System(), face.paths.Extent(device.id), {}})) return;
     }
   }
+  const std::vector<control::FreeDevice> free = face.control.FreeDevices();
+  for (const control::FreeDevice& device : free) {
+    if (!sink({face.paths.System(), face.paths.FreeExtent(device.path), {}})) return;
+  }
 }
 
 void ConcreteComponent(const Face& face, const ObjectPath*, const PairSink& sink) {
@@ -56,6 +60,10 @@ void ConcreteComponent(const Face& face, const ObjectPath*, const PairSink& sink
     for (const block::DeviceInfo& device : pool.devices) {
       if (!sink({face.paths.Pool(pool.record.id), face.paths.Extent(device.id), {}})) return;
     }
+  }
+  const std::vector<control::FreeDevice> free = face.control.FreeDevices();
+  for (const control::FreeDevice& device : free) {
+    if (!sink({face.paths.PrimordialPool(), face.paths.FreeExtent(device.path), {}})) return;
   }
 }
 

@@ -124,6 +124,32 @@ std::vector<catalog::PoolId> Arguments::Pools(std::string_view name) {
                                      [this](const auto& path) { return face_.paths.AsPool(path); });
 }
 
+std::vector<std::string> Arguments::Extents(std::string_view name) {
+  std::vector<std::string> devices;
+  const std::vector<std::string> texts = Texts(name);
+  for (const std::string& text : texts) {
+    const Result<wbem::ObjectPath> path = wbem::ObjectPath::Parse(text);
+    std::optional<std::string> device;
+    if (path.ok()) device = face_.paths.AsExtent(*path);
+    if (device) devices.push_back(*std::move(device));
+    else FailReference(name, text, "extent");
+  }
+  return devices;
+}
+
+void Arguments::OnlyPrimordial(std::string_view name) {
+  const std::vector<std::string> texts = Texts(name);
+  for (const std::string& text : texts) {
+    Result<wbem::ObjectPath> path = wbem::ObjectPath::Parse(text);
+    if (path.ok() && path->ns.empty()) path->ns = kStorageNamespace;
+    if (path.ok() && path->SameAs(face_.paths.PrimordialPool())) continue;
+    if (path.ok() && face_.paths.AsPool(*path))
+      Fail(NotSupported(fmt::format("{} can name the primordial pool only", name)));
+    else
+      FailReference(name, text, "pool");
+  }
+}
+
 namespace {
 std::optional<control::RelationshipRef> AsRef(const Paths& paths, const wbem::ObjectPath& path) {
   if (std::optional<catalog::RelationshipId> id = paths.AsRelationship(path)) return control::RelationshipRef(*id);

@@ -71,6 +71,10 @@ class Arguments {
   std::vector<catalog::GroupId> Groups(std::string_view name);
   std::optional<catalog::PoolId> Pool(std::string_view name);
   std::vector<catalog::PoolId> Pools(std::string_view name);
+  // Of arrays of strings that are paths: extents, as the paths of their devices.
+  std::vector<std::string> Extents(std::string_view name);
+  // Likewise pools that space is to come from: there is the primordial one only.
+  void OnlyPrimordial(std::string_view name);
   std::optional<control::RelationshipRef> Synchronization(std::string_view name);
   std::vector<control::RelationshipRef> Synchronizations(std::string_view name);
   std::optional<control::AspectRef> SettingsState(std::string_view name);

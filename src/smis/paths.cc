@@ -84,6 +84,11 @@ ObjectPath Paths::Volume(catalog::VolumeId id) const { return Device(kVolumeClas
 
 ObjectPath Paths::Extent(block::DeviceId id) const { return Device(kExtentClass, id.ToString()); }
 
+ObjectPath Paths::FreeExtent(const std::string& device) const {
+  constexpr size_t kMost = 64;  // MaxLen of DeviceID; what tells long paths from each other stands at their ends
+  return Device(kExtentClass, device.size() > kMost ? device.substr(device.size() - kMost) : device);
+}
+
 ObjectPath Paths::Software() const { return ById(kSoftwareClass, "software", LOCKSTEP_VERSION); }
 
 ObjectPath Paths::AccessPoint() const { return Service(kAccessPointClass); }
@@ -136,6 +141,23 @@ std::optional<catalog::VolumeId> Paths::AsSetting(const ObjectPath& path) const 
   std::optional<Uuid> id = IdOf(path, kStorageSettingClass, "setting");
   if (!id || !control_.Glance(catalog::VolumeId{*id})) return std::nullopt;
   return catalog::VolumeId{*id};
+}
+
+std::optional<std::string> Paths::AsExtent(const ObjectPath& path) const {
+  if (!IsClass(path, kExtentClass)) return std::nullopt;
+  ObjectPath wanted = path;
+  wanted.ns = kStorageNamespace;
+  const std::vector<control::FreeDevice> free = control_.FreeDevices();
+  for (const control::FreeDevice& device : free) {
+    if (wanted.SameAs(FreeExtent(device.path))) return device.path;
+  }
+  const std::vector<control::PoolView> pools = control_.Pools();
+  for (const control::PoolView& pool : pools) {
+    for (const block::DeviceInfo& device : pool.devices) {
+      if (wanted.SameAs(Extent(device.id))) return device.path;
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<catalog::GroupId> Paths::AsGroup(const ObjectPath& path) const {

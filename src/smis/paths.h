@@ -35,6 +35,7 @@ class Paths {
   wbem::ObjectPath Volume(catalog::VolumeId id) const;
   wbem::ObjectPath Setting(catalog::VolumeId id) const;  // the StorageSetting of the volume
   wbem::ObjectPath Extent(block::DeviceId id) const;
+  wbem::ObjectPath FreeExtent(const std::string& device) const;  // one that is part of no pool
   wbem::ObjectPath Software() const;
   wbem::ObjectPath AccessPoint() const;
   wbem::ObjectPath Group(catalog::GroupId id) const;
@@ -49,6 +50,8 @@ class Paths {
   std::optional<catalog::PoolId> AsPool(const wbem::ObjectPath& path) const;
   std::optional<catalog::VolumeId> AsVolume(const wbem::ObjectPath& path) const;
   std::optional<catalog::VolumeId> AsSetting(const wbem::ObjectPath& path) const;
+  // The path of the device, whether it is free or part of a pool.
+  std::optional<std::string> AsExtent(const wbem::ObjectPath& path) const;
   std::optional<catalog::GroupId> AsGroup(const wbem::ObjectPath& path) const;
   std::optional<catalog::AspectId> AsAspect(const wbem::ObjectPath& path) const;
   std::optional<control::AspectRef> AsSettingsState(const wbem::ObjectPath& path) const;

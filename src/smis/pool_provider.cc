@@ -82,10 +82,12 @@ class PoolProvider final : public FaceProvider {
   }
 
  private:
-  // All of it has been given to the pools.
+  // The pools have it, but for devices that are offered and free.
   Instance Primordial() const {
     PoolSpace space;
     for (const control::PoolView& pool : control().Pools()) space.consumed += SpaceOf(control(), pool).size;
+    const std::vector<control::FreeDevice> free = control().FreeDevices();
+    for (const control::FreeDevice& device : free) space.remaining += device.size;
     Instance instance = InstanceAt(paths().PrimordialPool());
     instance.Add("PoolID", "primordial");
     instance.Add("ElementName", "Disks");
@@ -144,8 +146,25 @@ Task<Outcome> GetSupportedSizeRange(FacePtr face, wbem::MethodCall call) {
   co_return Done(std::move(out));
 }
 
+// All extents of a pool that has volumes are in use.
+Task<Outcome> GetAvailableExtents(FacePtr face, wbem::MethodCall call) {
+  Arguments arguments(*face, call);
+  arguments.StorageGoal("Goal");
+  if (!arguments.status().ok()) co_return Refused(arguments.status());
+  std::vector<wbem::ObjectPath> extents;
+  if (call.object.SameAs(face->paths.PrimordialPool())) {
+    co_await face->control.LookForDevices();
+    const std::vector<control::FreeDevice> free = face->control.FreeDevices();
+    for (const control::FreeDevice& device : free) extents.push_back(face->paths.FreeExtent(device.path));
+  }
+  std::vector<wbem::Property> out;
+  out.push_back({"AvailableExtents", wbem::Value::Array(extents)});
+  co_return Done(std::move(out));
+}
+
 constexpr Method kPoolMethods[] = {{"GetSupportedSizes", GetSupportedSizes},
-                                   {"GetSupportedSizeRange", GetSupportedSizeRange}};
+                                   {"GetSupportedSizeRange", GetSupportedSizeRange},
+                                   {"GetAvailableExtents", GetAvailableExtents}};
 
 }  // namespace
 

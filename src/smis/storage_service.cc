@@ -1,4 +1,5 @@
-// CIM_StorageConfigurationService: making, changing and deleting volumes; and what its capabilities say of that.
+// CIM_StorageConfigurationService: making, changing and deleting volumes and pools; and what its capabilities say of
+// that. Pools are made of the devices that the configuration offers, and can be made only when it offers some.
 #include <algorithm>
 #include <set>
 
@@ -16,7 +17,9 @@ using wbem::Value;
 
 namespace {
 
-// Storage Element Creation, Return, Modification; Multiple Storage Element Creation, Return.
+// Storage Pool Creation, Deletion, Modification; Storage Element Creation, Return, Modification; Multiple Storage
+// Element Creation, Return.
+constexpr uint16_t kPoolCreation = 2, kPoolDeletion = 3, kPoolModification = 4;
 constexpr uint16_t kElementCreation = 5, kElementReturn = 6, kElementModification = 7, kMultipleCreation = 22,
                    kMultipleReturn = 23;
 constexpr uint32_t kSizeNotSupported = 4097;
@@ -211,7 +214,47 @@ Task<Outcome> ReturnElementsToStoragePool(FacePtr face, wbem::MethodCall call) {
   co_return Done();
 }
 
+Task<Outcome> CreateOrModifyStoragePool(FacePtr face, wbem::MethodCall call) {
+  Status offered = face->control.OffersDevices();
+  if (!offered.ok()) co_return Refused(std::move(offered));
+  Arguments arguments(*face, call);
+  control::ShapePoolRequest request;
+  request.pool = arguments.Pool("Pool");
+  request.name = arguments.Text("ElementName").value_or("");
+  request.devices = arguments.Extents("InExtents");
+  request.size = arguments.Number("Size");
+  arguments.OnlyPrimordial("InPools");
+  arguments.StorageGoal("Goal");
+  if (!arguments.status().ok()) co_return Refused(arguments.status());
+  Result<control::SizeRange> sizes = face->control.SizesWith(request.pool, request.devices);
+  const uint64_t wanted = request.size.value_or(0);
+  Result<catalog::PoolId> shaped = co_await face->control.ShapePool(std::move(request));
+  if (shaped.status().code() == Code::kTooLarge && sizes.ok()) {
+    Outcome outcome = Refused(kSizeNotSupported, shaped.status());
+    outcome.out.push_back({"Size", std::max(sizes->least, std::min(wanted, sizes->most))});
+    co_return outcome;
+  }
+  if (!shaped.ok()) co_return Refused(shaped.status());
+  std::vector<wbem::Property> out;
+  Result<control::PoolView> view = face->control.Pool(*shaped);
+  if (view.ok()) out.push_back({"Size", view->info.size});
+  out.push_back({"Pool", face->paths.Pool(*shaped)});
+  co_return Done(std::move(out));
+}
+
+Task<Outcome> DeleteStoragePool(FacePtr face, wbem::MethodCall call) {
+  Arguments arguments(*face, call);
+  arguments.Require("Pool");
+  std::optional<catalog::PoolId> pool = arguments.Pool("Pool");
+  if (!arguments.status().ok()) co_return Refused(arguments.status());
+  Status status = co_await face->control.DeletePool(*pool);
+  if (!status.ok()) co_return Refused(std::move(status));
+  co_return Done();
+}
+
 constexpr Method kStorageServiceMethods[] = {
+    {"CreateOrModifyStoragePool", CreateOrModifyStoragePool},
+    {"DeleteStoragePool", DeleteStoragePool},
     {"CreateOrModifyElementFromStoragePool", CreateOrModifyElementFromStoragePool},
     {"CreateElementsFromStoragePools", CreateElementsFromStoragePools},
     {"ReturnToStoragePool", ReturnToStoragePool},
@@ -247,19 +290,25 @@ class CapabilitiesProvider final : public FaceProvider {
   }
 
  private:
-  static Instance Make(wbem::ObjectPath path, const std::string& of) {
+  Instance Make(wbem::ObjectPath path, const std::string& of) const {
     constexpr uint16_t kVolume = 2, kThinVolume = 5;
     // StorageVolume Creation, StorageVolume Modification, Single InPool, Storage Element Capacity Expansion.
     const std::vector<uint16_t> features = {3, 5, 6, 12};
-    const std::vector<uint16_t> actions = {kElementCreation, kElementReturn, kElementModification, kMultipleCreation,
-                                           kMultipleReturn};
+    std::vector<uint16_t> actions = {kPoolDeletion,        kElementCreation,  kElementReturn,
+                                     kElementModification, kMultipleCreation, kMultipleReturn};
+    std::vector<uint16_t> pool_features;
+    if (control().OffersDevices().ok()) {
+      actions.insert(actions.end(), {kPoolCreation, kPoolModification});
+      pool_features = {2, 6};  // InExtents, Storage Pool Capacity Expansion
+    }
+    std::sort(actions.begin(), actions.end());
     Instance instance = InstanceAt(std::move(path));
     instance.Add("ElementName", "Storage configuration capabilities of " + of);
     instance.Add("SupportedSynchronousActions", Value::Array(actions));
     instance.Add("SupportedAsynchronousActions", Value::Array(std::vector<uint16_t>{}));
     instance.Add("SupportedStorageElementTypes", Value::Array(std::vector<uint16_t>{kVolume, kThinVolume}));
     instance.Add("SupportedStorageElementFeatures", Value::Array(features));
-    instance.Add("SupportedStoragePoolFeatures", Value::Array(std::vector<uint16_t>{}));
+    instance.Add("SupportedStoragePoolFeatures", Value::Array(pool_features));
     instance.Add("SupportedCopyTypes", Value::Array(std::vector<uint16_t>{}));
     instance.Add("MaximumElementCreateCount", kMaxCount);
     instance.Add("AutomaticPoolSelectionAllowed", true);

@@ -1,5 +1,5 @@
-// What stands around pools and volumes: the devices and files that pools lie on (CIM_StorageExtent), this software
-// (CIM_SoftwareIdentity), and where the node is managed (CIM_RemoteServiceAccessPoint).
+// What stands around pools and volumes: the devices and files that pools lie on, and devices that pools can be made of
+// (CIM_StorageExtent); this software (CIM_SoftwareIdentity); where the node is managed (CIM_RemoteServiceAccessPoint).
 #include <cstdlib>
 
 #include "block/types.h"
@@ -20,20 +20,33 @@ class ExtentProvider final : public FaceProvider {
     const std::vector<control::PoolView> pools = control().Pools();
     for (const control::PoolView& pool : pools) {
       for (const block::DeviceInfo& device : pool.devices) {
-        if (!sink(Make(pool, device))) return {};
+        constexpr uint16_t kNone = 2, kRelocating = 18, kPoolContributor = 18;
+        Instance instance = Make(paths().Extent(device.id), device.path, device.size);
+        instance.Add("ExtentStatus", Value::Array(std::vector<uint16_t>{device.draining ? kRelocating : kNone}));
+        instance.Add("Usage", kPoolContributor);
+        AddHealth(instance, pool.state);
+        if (!sink(std::move(instance))) return {};
       }
+    }
+    const std::vector<control::FreeDevice> free = control().FreeDevices();
+    for (const control::FreeDevice& device : free) {
+      constexpr uint16_t kNone = 2, kUnrestricted = 2;
+      Instance instance = Make(paths().FreeExtent(device.path), device.path, device.size);
+      instance.Add("ExtentStatus", Value::Array(std::vector<uint16_t>{kNone}));
+      instance.Add("Usage", kUnrestricted);
+      AddHealth(instance, {});
+      if (!sink(std::move(instance))) return {};
     }
     return {};
   }
 
  private:
-  Instance Make(const control::PoolView& pool, const block::DeviceInfo& device) const {
-    constexpr uint16_t kDeviceName = 12, kDeviceNamespace = 8, kFixedBlock = 2, kReadWrite = 3, kNone = 2,
-                       kRelocating = 18, kPoolContributor = 18;
-    const uint64_t blocks = device.size / block::kBlockSize;
-    Instance instance = InstanceAt(paths().Extent(device.id));
-    instance.Add("ElementName", device.path);
-    instance.Add("Name", device.path);
+  static Instance Make(wbem::ObjectPath at, const std::string& device, uint64_t size) {
+    constexpr uint16_t kDeviceName = 12, kDeviceNamespace = 8, kFixedBlock = 2, kReadWrite = 3;
+    const uint64_t blocks = size / block::kBlockSize;
+    Instance instance = InstanceAt(std::move(at));
+    instance.Add("ElementName", device);
+    instance.Add("Name", device);
     instance.Add("NameFormat", kDeviceName);
     instance.Add("NameNamespace", kDeviceNamespace);
     instance.Add("DataOrganization", kFixedBlock);
@@ -47,9 +60,6 @@ class ExtentProvider final : public FaceProvider {
     instance.Add("NoSinglePointOfFailure", false);
     instance.Add("DataRedundancy", uint16_t{1});
     instance.Add("PackageRedundancy", uint16_t{0});
-    instance.Add("ExtentStatus", Value::Array(std::vector<uint16_t>{device.draining ? kRelocating : kNone}));
-    instance.Add("Usage", kPoolContributor);
-    AddHealth(instance, pool.state);
     AddEnabled(instance);
     return instance;
   }

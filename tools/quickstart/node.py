@@ -9,10 +9,11 @@ import processes
 class Node:
     """Runs the two programs of `build`. Everything it leaves is in `folder`; its log grows over all starts."""
 
-    def __init__(self, build, folder):
+    def __init__(self, build, folder, config="/dev/null"):
         self._daemon = os.path.join(build, "apps/lockstepd/lockstepd")
         self.command = os.path.join(build, "apps/lockstep/lockstep")
         self._folder = folder
+        self._config = config
         self._process = None
         self.admin_socket = os.path.join(folder, "admin.sock")
         self.nbd_socket = os.path.join(folder, "nbd.sock")
@@ -23,7 +24,7 @@ class Node:
         """Returns when it serves."""
         with open(self.log_path, "ab") as log:
             self._process = processes.start(
-                self._daemon, "--config", "/dev/null", "--data-directory", os.path.join(self._folder, "data"),
+                self._daemon, "--config", self._config, "--data-directory", os.path.join(self._folder, "data"),
                 "--admin-socket", self.admin_socket, "--nbd", "unix:" + self.nbd_socket, "--cim", "tcp:127.0.0.1:0",
                 "--cim-anonymous", "administrator",
                 stdout=-1, stderr=log, text=True)

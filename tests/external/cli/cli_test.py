@@ -152,6 +152,17 @@ class Commands(Case):
         self.do("pool", "add-device", "main", path)
         self.assertEqual(self.do("pool", "check", "main")["problems"], [])
 
+    def test_a_pool_is_deleted_and_its_file_used_again(self):
+        path = os.path.join(self.folder, "old.pool")
+        old = self.do("pool", "create", "old", path, "--size", "1G")
+        error = self.refuse(IN_USE, "pool", "delete", "main")
+        self.assertIn("3 volumes", error["message"])
+        self.assertEqual(self.do("pool", "delete", "old"), {"paths": [path]})
+        self.refuse(NOT_FOUND, "pool", "delete", "old")
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "data", "index", old["id"])))
+        self.assertEqual(self.do("pool", "create", "new", path)["paths"], [path])
+        self.assertIn(path, self.text("pool", "delete", "new"))
+
     def test_a_volume_is_made_smaller_when_that_is_confirmed(self):
         self.refuse(INVALID_STATE, "volume", "resize", "db_1", "32M")
         self.assertEqual(self.do("volume", "resize", "db_1", "32M", "--discard-data")["size"], 32 << 20)

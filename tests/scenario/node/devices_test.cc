@@ -127,6 +127,33 @@ TEST(NodeDevices, APoolTravelsWithAllThatBelongsToIt) {
   process.Do("replica.modify", {{"replicas", {"nightly"}}, {"operation", "Resync Replica"}});
 }
 
+TEST(NodeDevices, APoolIsDeletedAndItsDevicesAreUsedAgain) {
+  sim::SimEnv env(39);
+  {
+    Process process(env);
+    MakePool(process);
+    const Json old = process.Do("pool.create", {{"name", "old"}, {"path", kSecond}, {"size", kPoolSize}});
+    process.Do("pool.add_device", {{"pool", "old"}, {"path", kThird}, {"size", kPoolSize}});
+    EXPECT_EQ(process.Refusal("pool.delete", {{"pool", "main"}}), "in-use");
+    EXPECT_EQ(process.Refusal("pool.delete", {{"pool", "none"}}), "not-found");
+    const std::string index = "/var/lib/lockstep/index/" + old["id"].get<std::string>();
+    EXPECT_TRUE(env.files().Stat(index).ok());
+    const Json gone = process.Do("pool.delete", {{"pool", "old"}});
+    EXPECT_EQ(gone["paths"], (Json{kSecond, kThird}));
+    EXPECT_EQ(env.files().Stat(index).status().code(), Code::kNotFound);
+    EXPECT_EQ(process.Do("pool.list").size(), 1u);
+    EXPECT_EQ(process.Refusal("pool.import", {{"paths", {kSecond, kThird}}}), "not-found");
+  }
+  env.Crash();
+  Process process(env);
+  EXPECT_EQ(process.Do("pool.list").size(), 1u);
+  process.Do("pool.add_device", {{"pool", "main"}, {"path", kThird}});
+  const Json made = process.Do("pool.create", {{"name", "new"}, {"path", kSecond}});
+  EXPECT_EQ(made["state"], "ok");
+  process.Do("volume.create", {{"name", "v"}, {"size", "16M"}, {"pool", "new"}});
+  EXPECT_EQ(process.Do("pool.check", {{"pool", "new"}})["problems"].size(), 0u);
+}
+
 TEST(NodeDevices, MakingAVolumeSmallerAsksForConfirmation) {
   sim::SimEnv env(35);
   Process process(env);
@@ -196,6 +223,33 @@ TEST(CrashNodeEverywhere, RemoveDevice) {
                         const Json job = there ? RemoveAndWait(p, kPoolPath) : Json{{"state", "Completed"}};
                         EXPECT_EQ(job["state"], "Completed") << job.dump();
                         EXPECT_EQ(PathsOfPool(p), std::vector<std::string>{kSecond});
+                      });
+}
+TEST(CrashNodeEverywhere, CreatePool) {
+  const Json create = {{"name", "new"}, {"path", kSecond}, {"size", kPoolSize}};
+  CrashNodeEverywhere(40, [](Process&) {}, [&](Process& p) { (void)p.Ask("pool.create", create); },
+                      [&](Process& p) {
+                        if (p.Do("pool.list").size() == 2) return;
+                        // The file may have been made.
+                        if (p.Refusal("pool.create", create).empty()) return;
+                        EXPECT_EQ(p.Do("pool.create", {{"name", "new"}, {"path", kSecond}})["state"], "ok");
+                      });
+}
+TEST(CrashNodeEverywhere, DeletePool) {
+  CrashNodeEverywhere(41,
+                      [](Process& p) {
+                        p.Do("pool.create", {{"name", "old"}, {"path", kSecond}, {"size", kPoolSize}});
+                        p.Do("pool.add_device", {{"pool", "old"}, {"path", kThird}, {"size", kPoolSize}});
+                      },
+                      [](Process& p) { (void)p.Ask("pool.delete", {{"pool", "old"}}); },
+                      [](Process& p) {
+                        if (p.Do("pool.list").size() == 2) {
+                          EXPECT_EQ(p.Do("pool.show", {{"pool", "old"}})["state"], "ok") << "whole";
+                          p.Do("pool.delete", {{"pool", "old"}});
+                        }
+                        p.Do("pool.create", {{"name", "new"}, {"path", kThird}});
+                        p.Do("pool.add_device", {{"pool", "new"}, {"path", kSecond}});
+                        p.Do("pool.delete", {{"pool", "new"}});
                       });
 }
 TEST(CrashNodeEverywhere, ExportAndImport) {

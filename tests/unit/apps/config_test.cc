@@ -36,6 +36,7 @@ log_level = "debug"
 socket = ""
 [pools]
 warn_used = [50]
+devices = ["/dev/sdb", "/dev/sdc"]
 scrub_every = "2w"
 scrub_rate = "0"
 memory = "1G"
@@ -62,6 +63,7 @@ anonymous = "monitor"
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
   EXPECT_EQ(config->admin_socket, "");
   EXPECT_EQ(config->warn_used, std::vector<uint32_t>{50});
+  EXPECT_EQ(config->devices, (std::vector<std::string>{"/dev/sdb", "/dev/sdc"}));
   EXPECT_EQ(config->scrub_every_seconds, 14u * 24 * 3600);
   EXPECT_EQ(config->scrub_rate, 0u);
   EXPECT_EQ(config->pool_memory, 1u << 30);
@@ -99,6 +101,8 @@ TEST(Config, WhatIsWrongIsSaidWithItsLine) {
             "lockstep.conf:2: scrub_rate must be bytes a second like \"50M\", or \"0\" for no limit");
   EXPECT_EQ(Refusal("[pools]\nwarn_used = [80, 101]\n"),
             "lockstep.conf:2: warn_used must list whole numbers from 1 to 100");
+  EXPECT_EQ(Refusal("[pools]\ndevices = [\"sdb\"]\n"), "lockstep.conf:2: devices must list absolute paths in quotes");
+  EXPECT_EQ(Refusal("[pools]\ndevices = [\"/a\", \"/a\"]\n"), "lockstep.conf:2: devices has /a twice");
   EXPECT_EQ(Refusal("[cim]\nanonymous = \"root\"\n"),
             "lockstep.conf:2: anonymous must be \"administrator\", \"operator\", \"monitor\" or \"\" for nobody");
   EXPECT_EQ(Refusal("[cim]\ncertificate = \"/c\"\n"), "lockstep.conf:1: certificate and key are set both or neither");
@@ -136,6 +140,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   EXPECT_EQ(config->log_level, defaults.log_level);
   EXPECT_EQ(config->admin_socket, defaults.admin_socket);
   EXPECT_EQ(config->warn_used, defaults.warn_used);
+  EXPECT_EQ(config->devices, defaults.devices);
   EXPECT_EQ(config->scrub_every_seconds, defaults.scrub_every_seconds);
   EXPECT_EQ(config->scrub_rate, defaults.scrub_rate);
   EXPECT_EQ(config->pool_memory, defaults.pool_memory);

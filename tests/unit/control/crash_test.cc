@@ -18,6 +18,7 @@ struct Picture {
 Picture Look(const Control& control) {
   Picture picture;
   const auto add = [&](std::string line) { picture.lines.insert(std::move(line)); };
+  for (const PoolView& view : control.Pools()) add("pool " + view.record.name + " " + view.state.ToString());
   for (const VolumeView& view : control.Volumes()) {
     add("volume " + view.record.name + " " + std::to_string(view.record.size) + " " +
         std::to_string(view.window.seconds));
@@ -109,7 +110,13 @@ Scene SetTheScene(Node& node) {
 struct Case {
   const char* name;
   UseCase run;
+  UseCase prepare = nullptr;
 };
+
+Status MakeSecondPool(Scene& scene) { return scene.node.Run(scene.node->CreatePool({"q", "/dev/q", kMiB})).status(); }
+Status DeleteSecondPool(Scene& scene) {
+  return scene.node.Run(scene.node->DeletePool(scene.node->PoolByName("q")->record.id));
+}
 
 const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
@@ -171,7 +178,8 @@ const std::vector<Case>& Cases() {
          request.source_elements = {s.c};
          return s.node.Run(s.node->AddElementsToGroup(request)).status();
        }},
-      {"CreatePool", [](Scene& s) { return s.node.Run(s.node->CreatePool({"q", "/dev/q", kMiB})).status(); }},
+      {"CreatePool", MakeSecondPool},
+      {"DeletePool", DeleteSecondPool, MakeSecondPool},
   };
   return cases;
 }
@@ -180,6 +188,7 @@ class CrashTest : public testing::TestWithParam<size_t> {};
 
 TEST_P(CrashTest, TheChangeIsThereAsAWholeOrNotAtAll) {
   const UseCase& use_case = Cases()[GetParam()].run;
+  const UseCase& prepare = Cases()[GetParam()].prepare;
   for (uint64_t seed = 1; seed <= 2; ++seed) {
     sim::CrashPoints points;
     points.seed = seed;
@@ -192,6 +201,9 @@ TEST_P(CrashTest, TheChangeIsThereAsAWholeOrNotAtAll) {
       Media calm;
       Node node(env, calm);
       Scene scene = SetTheScene(node);
+      if (prepare) {
+        ASSERT_TRUE(prepare(scene).ok());
+      }
       before = Look(*node);
       const Status done = use_case(scene);
       ASSERT_TRUE(done.ok()) << done.ToString();
@@ -204,6 +216,9 @@ TEST_P(CrashTest, TheChangeIsThereAsAWholeOrNotAtAll) {
           Node node(env, media);
           ASSERT_TRUE(node.started()) << node.start().ToString();
           Scene scene = SetTheScene(node);
+          if (prepare) {
+            ASSERT_TRUE(prepare(scene).ok());
+          }
           point.Arm();
           answered_ok = use_case(scene).ok();
         },
@@ -217,6 +232,7 @@ TEST_P(CrashTest, TheChangeIsThereAsAWholeOrNotAtAll) {
           }
           EXPECT_TRUE(answered_ok || !completed);
           ExpectCatalogAndEngineAgree(*node, *media["/dev/p"]);
+          EXPECT_EQ(media.contains("/dev/q"), node->PoolByName("q").ok()) << "what is no pool is free";
           // Life goes on.
           EXPECT_TRUE(node.Run(node->CreateVolumes({node->PoolByName("p")->record.id, "later", kMiB, 1})).ok());
         });

@@ -157,11 +157,20 @@ class Opener final : public PoolOpener {
 
   Task<Result<std::shared_ptr<block::Pool>>> Create(std::string path, uint64_t size, block::PoolId id) override {
     if (media_.contains(path)) co_return AlreadyExists(path + " holds a pool already");
+    std::vector<block::DeviceInfo> devices;
+    if (size == 0) {
+      LS_CO_ASSIGN_OR_RETURN(size, co_await RoomOn(path));
+      devices.push_back({{id.uuid}, path, size, 0, 0, false});
+    }
+    if (env_.faults().Next(sim::IoKind::kDiskWrite) != sim::FaultPlan::Verdict::kProceed)
+      co_return IoError("the power is gone");
     auto storage = std::make_shared<test::MemoryStorage>();
     storage->id = id;
     storage->size = size;
     media_[path] = storage;
-    co_return Make(path);
+    Result<std::shared_ptr<block::Pool>> made = Make(path);
+    if (!devices.empty()) at(path)->SetDevices(std::move(devices));
+    co_return made;
   }
   // Of several paths the first that there is; the others are devices that come and go (FragilePool).
   Task<Result<std::shared_ptr<block::Pool>>> Open(PoolPlace place) override {
@@ -172,6 +181,23 @@ class Opener final : public PoolOpener {
   }
   Task<Result<std::unique_ptr<io::Disk>>> OpenDevice(std::string path, uint64_t size) override {
     co_return env_.OpenDisk(path, size);
+  }
+  Task<Result<uint64_t>> RoomOn(std::string path) override {
+    if (media_.contains(path)) co_return AlreadyExists(path + " holds a pool");
+    const Result<std::unique_ptr<io::Disk>> disk = env_.OpenDisk(path, 0);
+    if (!disk.ok()) co_return disk.status();
+    co_return (*disk)->size();
+  }
+  Task<Status> Erase(block::PoolId pool, std::vector<std::string> paths) override {
+    for (const std::string& path : paths) {
+      const auto found = media_.find(path);
+      if (found == media_.end() || found->second->id != pool) continue;
+      EXPECT_EQ(at(path), nullptr) << "somebody has it open";
+      if (env_.faults().Next(sim::IoKind::kDiskWrite) != sim::FaultPlan::Verdict::kProceed)
+        co_return IoError("the power is gone");
+      media_.erase(found);
+    }
+    co_return Status();
   }
   Task<Result<std::string>> LeaveIndex(block::PoolId, std::string to) override { co_return to; }
   void OnBadBlock(BadBlockListener listener) override { bad_block = std::move(listener); }
@@ -213,13 +239,14 @@ class Exports final : public ExportSink, public ExportUse {
 
 class Node {
  public:
-  Node(sim::SimEnv& env, Media& media, ScrubSchedule scrubs = {}) : env_(env), opener_(media, env) {
+  Node(sim::SimEnv& env, Media& media, ScrubSchedule scrubs = {}, std::vector<std::string> devices = {})
+      : env_(env), opener_(media, env) {
     Result<std::unique_ptr<catalog::Catalog>> opened = catalog::Catalog::Open(env.files(), "/catalog.db", env.log());
     start_ = opened.status();
     if (!start_.ok()) return;
     control_ = std::make_unique<Control>(
         Surroundings{env.loop(), env.loop(), env.clock(), env.random(), env.log(), opener_, exports_, exports_,
-                     scrubs},
+                     scrubs, std::move(devices)},
         std::move(*opened));
     start_ = Run(control_->Start());
   }
@@ -254,7 +281,7 @@ class Node {
 class ControlTest : public testing::Test {
  protected:
   void SetUp() override {
-    node_ = std::make_unique<Node>(env_, media_, scrubs_);
+    node_ = std::make_unique<Node>(env_, media_, scrubs_, devices_);
     ASSERT_TRUE(node_->started());
     pool_ = Must(Run(control().CreatePool({"p", "/dev/p", 1024 * kMiB})));
   }
@@ -270,7 +297,7 @@ class ControlTest : public testing::Test {
   void Restart() {
     node_.reset();
     env_.Crash();
-    node_ = std::make_unique<Node>(env_, media_, scrubs_);
+    node_ = std::make_unique<Node>(env_, media_, scrubs_, devices_);
     ASSERT_TRUE(node_->started());
   }
 
@@ -332,6 +359,7 @@ class ControlTest : public testing::Test {
   sim::SimEnv env_{1};
   Media media_;
   ScrubSchedule scrubs_;  // of nodes started from now on
+  std::vector<std::string> devices_;  // likewise: those that are offered
   std::unique_ptr<Node> node_;
   PoolId pool_;
 

@@ -16,6 +16,7 @@ TEST(Permissions, ReadersReadOperatorsReplicateAdministratorsDoTheRest) {
   EXPECT_EQ(NeededRole(kStorageServiceClass, "ReturnToStoragePool"), Role::kOperator);
   EXPECT_EQ(NeededRole(kStorageServiceClass, "CreateOrModifyStoragePool"), Role::kAdministrator);
   EXPECT_EQ(NeededRole(kStorageServiceClass, "DeleteStoragePool"), Role::kAdministrator);
+  EXPECT_EQ(NeededRole(kPoolClass, "GetAvailableExtents"), Role::kMonitor);
   EXPECT_EQ(NeededRole(kGroupClass, "ModifyInstance"), Role::kOperator);
   EXPECT_EQ(NeededRole(kPoolClass, "ModifyInstance"), Role::kAdministrator);
   EXPECT_EQ(NeededRole("CIM_Anything", "CreateInstance"), Role::kAdministrator);

@@ -16,6 +16,8 @@ class Walker : public SmisTest {
  protected:
   // Something of every class that is served, in states that differ.
   void SetUp() override {
+    env_.AddDisk("/dev/free", 64 * control::kMiB);
+    devices_ = {"/dev/free"};
     SmisTest::SetUp();
     node_->opener().at("/dev/p")->SetDevices({{block::DeviceId{}, "/dev/p", 1024 * control::kMiB, 0, 0, false}});
     const ObjectPath service = Replication(), a = NewVolume("a"), b = NewVolume("b"), c = NewVolume("c & <d>");
