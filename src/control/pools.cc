@@ -128,7 +128,8 @@ Task<Result<PoolId>> Control::Impl::MakePool(CreatePoolRequest request) {
   if (!erased.ok())
     surroundings_.log.Error("what was to be pool {} stays marked so: {}", record.name, erased.message());
   end.mutation = {};
-  (void)Store(end);
+  (void)Store(end);  // otherwise the next start does it again
+  co_await FindFreeDevices();
   co_return status;
 }
 

@@ -133,6 +133,35 @@ TEST_F(PoolsTest, ADeviceThatHoldsSomethingIsNotFree) {
   EXPECT_EQ(Free(), std::vector<std::string>{"/dev/c"});
 }
 
+TEST_F(PoolsTest, ADeviceThatHasGoneLeavesTheOthersFree) {
+  env_.RenameDisk("/dev/c", "/dev/moved");
+  EXPECT_EQ(Shape({pool_, "other", {"/dev/c"}, {}}).status().code(), Code::kNotFound);
+  EXPECT_EQ(PathsOfPool(pool_), std::vector<std::string>{"/dev/p"});
+  EXPECT_EQ(control().Pool(pool_)->record.name, "p");
+  EXPECT_EQ(Shape({{}, "q", {"/dev/b", "/dev/c"}, {}}).status().code(), Code::kNotFound);
+  EXPECT_EQ(control().Pools().size(), 1u);
+  EXPECT_EQ(Free(), std::vector<std::string>{"/dev/b"});
+  EXPECT_TRUE(Shape({{}, "q", {"/dev/b"}, {}}).ok());
+  Restart();
+  EXPECT_EQ(control().Pools().size(), 2u);
+}
+
+TEST_F(PoolsTest, ADeviceThatIsRemovedFromAPoolIsFreeAgain) {
+  ASSERT_TRUE(Shape({pool_, "", {"/dev/b"}, {}}).ok());
+  EXPECT_EQ(Free(), std::vector<std::string>{"/dev/c"});
+  const std::shared_ptr<FragilePool> engine = node_->opener().at("/dev/p");
+  std::vector<block::DeviceInfo> devices = engine->Devices();
+  block::DeviceInfo first;
+  first.path = "/dev/p";
+  devices.insert(devices.begin(), first);
+  engine->SetDevices(devices);
+  const JobId job = Must(Run(control().RemoveDevice(pool_, "/dev/b")));
+  ExpectRefused(Delete(pool_), "removing /dev/b");
+  Must(Run(control().WaitForJob(job)));
+  env_.loop().RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(Free(), (std::vector<std::string>{"/dev/b", "/dev/c"}));
+}
+
 // A pool of several devices is there with all of them, or all of them are free.
 TEST(PoolsCrashTest, APoolOfSeveralDevicesIsMadeWholeOrNotAtAll) {
   Media media;
