@@ -133,7 +133,7 @@ TEST(Config, TheSampleNamesEverySettingWithItsDefault) {
   const auto config = ParseConfig(text, "lockstep.conf.sample");
   ASSERT_TRUE(config.ok()) << config.status().message();
   const Config defaults;
-  EXPECT_EQ(settings, 24);
+  EXPECT_EQ(settings, 25);
   EXPECT_EQ(config->name, defaults.name);
   EXPECT_EQ(config->data_directory, defaults.data_directory);
   EXPECT_EQ(config->schema_directory, defaults.schema_directory);
