@@ -144,6 +144,8 @@ void EpollLoop::WaitAndHandle() {
   const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout);
   LS_ASSERT(count >= 0 || errno == EINTR);
   HandleEvents(std::max(count, 0));
+  // The ring may have been told of the same event, and would end its next wait for it.
+  if (ring) ring->Complete();
 }
 
 // True if there is nothing to run now; from then on Post wakes the loop.

@@ -116,7 +116,7 @@ bool Uring::WaitAndComplete(int descriptor, int timeout) {
     Enter();
   else
     Sleep(descriptor, timeout);
-  Reap();
+  Complete();
   return readable || !watching_;
 }
 
@@ -151,7 +151,7 @@ void Uring::Refused(int error) {
                                  FromErrno(-error, "submit").message());
 }
 
-void Uring::Reap() {
+void Uring::Complete() {
   io_uring_cqe* cqe = nullptr;
   while (::io_uring_peek_cqe(&ring_, &cqe) == 0) {
     const uint64_t what = ::io_uring_cqe_get_data64(cqe);
@@ -160,11 +160,11 @@ void Uring::Reap() {
     if (what == kDescriptor)
       watching_ = false;
     else
-      Complete(static_cast<unsigned>(what), result);
+      End(static_cast<unsigned>(what), result);
   }
 }
 
-void Uring::Complete(unsigned index, int result) {
+void Uring::End(unsigned index, int result) {
   if (Retry(index, result)) return;
   Slot& slot = slots_[index];
   DiskRequest& request = *slot.request;

@@ -39,6 +39,8 @@ class Uring {
   // Hands over what was submitted, waits until a request completes or `descriptor` is readable, `timeout` milliseconds
   // at most (0: not at all; -1: without an end), and completes what can be. Whether the descriptor may be readable.
   bool WaitAndComplete(int descriptor, int timeout);
+  // Completes what can be, without waiting and without a system call.
+  void Complete();
 
  private:
   static constexpr unsigned kEntries = 1024;
@@ -68,8 +70,7 @@ class Uring {
   void Prepare(unsigned slot);
   void Enter();
   void Sleep(int descriptor, int timeout);
-  void Reap();
-  void Complete(unsigned slot, int result);
+  void End(unsigned slot, int result);
   bool Retry(unsigned slot, int result);
   void Refused(int error);
 
