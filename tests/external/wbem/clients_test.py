@@ -11,23 +11,10 @@ import sys
 import time
 import unittest
 
+from client_venv import loud, with_pywbem
+
 ARGS = None
 HOST = None
-
-
-def make_venv(path):
-    """The venv's Python with pywbem in it, or None."""
-    python = os.path.join(path, "bin", "python")
-    probe = [python, "-c", "import pywbem"]
-    if os.path.exists(python) and subprocess.run(probe, capture_output=True).returncode == 0:
-        return python
-    steps = [[sys.executable, "-m", "venv", path], [python, "-m", "pip", "install", "-q", "pywbem"]]
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True)
-        if done.returncode != 0:
-            print("SKIPPED LOUDLY: no pywbem:", (done.stderr or done.stdout).strip().splitlines()[-1:], flush=True)
-            return None
-    return python
 
 
 class Wbemcli(unittest.TestCase):
@@ -37,7 +24,7 @@ class Wbemcli(unittest.TestCase):
         try:
             subprocess.run(["wbemcli"], capture_output=True)
         except FileNotFoundError:
-            print("SKIPPED LOUDLY: wbemcli is not installed", flush=True)
+            loud("wbemcli is not installed")
             self.skipTest("wbemcli is not installed")
 
     def cli(self, operation, where, *more, status=0, flags=()):
@@ -133,7 +120,7 @@ def main():
     result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(
         unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in (Wbemcli, RawBytes)))
     failed = not result.wasSuccessful()
-    python = make_venv(ARGS.venv)
+    python = with_pywbem(ARGS.venv)
     if python:
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pywbem_client.py")
         failed |= subprocess.run([python, script, f"http://{HOST}"], timeout=300).returncode != 0

@@ -15,6 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../tools/quickstart"))
 
 from node import Node  # noqa: E402
+from client_venv import go_on_with_pywbem  # noqa: E402
 
 ARGS = None
 NODE = None
@@ -180,12 +181,7 @@ if __name__ == "__main__":
     parser.add_argument("--build", required=True)
     parser.add_argument("--venv", required=True)
     ARGS, rest = parser.parse_known_args()
-    from clients_test import make_venv
-    python = make_venv(ARGS.venv)
-    if not python:
-        sys.exit(0)
-    if os.path.realpath(sys.prefix) != os.path.realpath(ARGS.venv):  # only the venv has pywbem
-        os.execv(python, [python, *sys.argv])
+    go_on_with_pywbem(ARGS.venv)
     with tempfile.TemporaryDirectory() as folder:
         NODE = Node(ARGS.build, folder)
         try:

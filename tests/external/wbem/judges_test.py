@@ -17,6 +17,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../tools/quickstart"))
 
 from node import Node  # noqa: E402
+from client_venv import loud, with_packages  # noqa: E402
 
 ARGS = None
 NODE = None
@@ -24,25 +25,8 @@ NAMESPACES = ("interop", "root/cimv2/storage/iscsitarget")
 PACKAGES = ("pywbem", "pywbemtools", "pytest", "pytest-easy-server")
 
 
-def loud(what):
-    print("SKIPPED LOUDLY:", what, flush=True)
-
-
 def run(*words, **more):
     return subprocess.run(words, capture_output=True, text=True, timeout=240, **more)
-
-
-def make_venv(path):
-    """A Python with pywbem, its tools and what its tests need, or None."""
-    python = os.path.join(path, "bin", "python")
-    if os.path.exists(python) and run(python, "-c", "import pywbem, pywbemtools, pytest_easy_server").returncode == 0:
-        return python
-    for step in ([sys.executable, "-m", "venv", path], [python, "-m", "pip", "install", "-q", *PACKAGES]):
-        done = run(*step)
-        if done.returncode != 0:
-            loud("no pywbem: " + (done.stderr or done.stdout).strip()[-200:])
-            return None
-    return python
 
 
 def source_of_pywbem(python, folder):
@@ -163,7 +147,7 @@ def main():
     parser.add_argument("--venv", required=True)
     ARGS = parser.parse_args()
     ARGS.build, ARGS.venv = os.path.abspath(ARGS.build), os.path.abspath(ARGS.venv)
-    ARGS.python = make_venv(ARGS.venv)
+    ARGS.python = with_packages(ARGS.venv, *PACKAGES, importing="pywbem, pywbemtools, pytest_easy_server")
     with tempfile.TemporaryDirectory() as folder:
         NODE = Node(ARGS.build, folder)
         NODE.start()

@@ -12,6 +12,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../tools/quickstart"))
 
 from node import Node  # noqa: E402
+from client_venv import go_on_with_pywbem  # noqa: E402
 
 ARGS = None
 NODE = None
@@ -92,12 +93,7 @@ if __name__ == "__main__":
     parser.add_argument("--build", required=True)
     parser.add_argument("--venv", required=True)
     ARGS, rest = parser.parse_known_args()
-    from clients_test import make_venv
-    python = make_venv(ARGS.venv)
-    if not python:
-        sys.exit(0)
-    if os.path.realpath(sys.prefix) != os.path.realpath(ARGS.venv):  # only the venv has pywbem
-        os.execv(python, [python, *sys.argv])
+    go_on_with_pywbem(ARGS.venv)
     with tempfile.TemporaryDirectory() as FOLDER:
         devices = [os.path.join(FOLDER, name) for name in ("one", "two", "taken")]
         for path in devices:
