@@ -74,7 +74,10 @@ class Daemon {
   // On the signals' thread.
   void OnSignal(int signal) {
     if (signal == SIGHUP) {
-      env_.log().Info("SIGHUP: nothing to do; the log goes to standard error, settings are read at start");
+      env_.log().Info("SIGHUP: reading certificates anew; settings are read at start");
+      env_.control_loop().Post([this] {
+        if (stop_) node_->Reload();
+      });
       return;
     }
     if (std::exchange(signalled_, true)) {
@@ -104,7 +107,7 @@ constexpr char kFooter[] =
     "  lockstepd --data-directory ./data --admin-socket ./admin.sock --nbd unix:./nbd.sock --cim off \\\n"
     "    --cim-https tcp:127.0.0.1:0\n"
     "\n"
-    "SIGTERM or SIGINT: stops cleanly; a second one: ends at once.\n"
+    "SIGTERM or SIGINT: stops cleanly; a second one: ends at once. SIGHUP: reads certificates anew.\n"
     "When it serves, it prints where it listens and then \"ready\", and tells the service manager (sd_notify).\n"
     "\n"
     "Exit codes:\n"

@@ -91,7 +91,7 @@ Status CimFace::TrustListeners() {
   if (listener_ca_.empty()) return {};
   Result<std::string> authorities = ReadWholeFile(env_.files(), listener_ca_);
   if (!authorities.ok()) return authorities.status().WithContext("[cim] listener_ca");
-  return transport_.Trust(*std::move(authorities)).WithContext("[cim] listener_ca");
+  return transport_.Trust(*std::move(authorities), security_.identity()).WithContext("[cim] listener_ca");
 }
 
 access::Role CimFace::Rules::NeededRole(const wbem::ClassDecl& cls, std::string_view act) const {

@@ -55,12 +55,12 @@ class CimFace {
   Result<io::Endpoint> Listen(const io::Endpoint& at);
   // REQUIRES: the security's certificate has been loaded.
   Result<io::Endpoint> ListenTls(const io::Endpoint& at);
+  // Reads again whose listeners are trusted, and shows them the present certificate. Errors change nothing.
+  Status TrustListeners();
   // Drops the connections; done when the last request has been handled.
   Task<void> Stop();
 
  private:
-  Status TrustListeners();
-
   // Roles as smis/permissions.h has them; changes go to the audit log.
   class Rules final : public wbem::Guard {
    public:

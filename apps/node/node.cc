@@ -135,6 +135,14 @@ Task<StartResult> Node::Start() {
   co_return StartResult{};
 }
 
+void Node::Reload() {
+  if (!cim_) return;
+  Status status;
+  if (security_->tls() != nullptr) status = security_->LoadCertificate();
+  if (status.ok()) status = cim_->TrustListeners();
+  if (!status.ok()) env_.log().Error("certificates are used as they were: {}", status.message());
+}
+
 Task<void> Node::Stop() {
   if (const Status withdrawn = announcement_.Withdraw(); !withdrawn.ok()) env_.log().Warn("{}", withdrawn.message());
   if (admin_) co_await admin_->Stop();

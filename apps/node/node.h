@@ -45,6 +45,9 @@ class Node {
   // Makes or opens the data directory, opens the catalog and the pools, settles what a crash left half done, then
   // serves. After a failure the node is to be stopped and destroyed.
   Task<StartResult> Start();
+  // Reads certificates anew, the node's own and those that it trusts: for connections from then on. What cannot be used
+  // is logged, and changes nothing. Between Start and Stop. Blocking.
+  void Reload();
   // Ends all connections, lets what runs come to its end, closes the pools.
   Task<void> Stop();
 

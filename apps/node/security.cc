@@ -71,8 +71,10 @@ Status Security::LoadCertificate() {
   }
   Result<std::unique_ptr<io::TlsContext>> made = io::TlsContext::ForServer(options);
   if (!made.ok()) return made.status().WithContext("[cim] the certificate and its key");
-  tls_ = *std::move(made);
-  const Result<std::string> fingerprint = io::Fingerprint(options.identity.certificate);
+  if (tls_) tls_->Become(*std::move(made));
+  else tls_ = *std::move(made);
+  identity_ = std::move(options.identity);
+  const Result<std::string> fingerprint = io::Fingerprint(identity_.certificate);
   env_.log().Info("wbem: the certificate's SHA-256 fingerprint is {}", fingerprint.ok() ? *fingerprint : "unknown");
   return {};
 }

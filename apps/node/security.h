@@ -22,6 +22,7 @@ class Security {
   // Reads the users. Blocking.
   Status LoadUsers();
   // Reads certificate and key; when both are missing and the configuration names none of its own, makes them. Blocking.
+  // Again: for connections from then on; after an error those that were read before go on to be used.
   Status LoadCertificate();
   // The audit log is on the disk.
   Task<void> Stop();
@@ -29,7 +30,8 @@ class Security {
   access::Users& users() { return users_; }
   access::AuditLog& audit() { return audit_; }
   access::Authenticator& authenticator() { return authenticator_; }
-  const io::TlsContext* tls() const { return tls_.get(); }  // nullptr before LoadCertificate
+  const io::TlsContext* tls() const { return tls_.get(); }  // nullptr before LoadCertificate; stays the same one
+  const io::KeyPair& identity() const { return identity_; }  // likewise empty
 
  private:
   Result<io::KeyPair> ReadIdentity();
@@ -41,6 +43,7 @@ class Security {
   access::AuditLog audit_;
   access::Authenticator authenticator_;
   std::unique_ptr<io::TlsContext> tls_;
+  io::KeyPair identity_;
 };
 
 }  // namespace lockstep::node

@@ -18,8 +18,9 @@ class TlsTransport final : public ListenerTransport {
   // Both outlive the transport, and the loop its connections.
   TlsTransport(io::Loop& loop, ListenerTransport& plain) : loop_(loop), plain_(plain) {}
   // Certificates (PEM); a listener's own, if nobody has signed it, may be one of them. With none, as before the
-  // first call, Check refuses HTTPS. invalid-argument when the text is no PEM.
-  Status Trust(std::string authorities);
+  // first call, Check refuses HTTPS. `identity` is shown to listeners that ask who we are; empty: nothing is.
+  // invalid-argument when a text is no PEM: what was given before is kept.
+  Status Trust(std::string authorities, io::KeyPair identity = {});
 
   Status Check(const ListenerUrl& url) const override;
   void Connect(const ListenerUrl& url, io::Network::Connected done) override;
@@ -30,6 +31,7 @@ class TlsTransport final : public ListenerTransport {
   io::Loop& loop_;
   ListenerTransport& plain_;
   std::string authorities_;
+  io::KeyPair identity_;
   std::map<std::string, std::shared_ptr<const io::TlsContext>> contexts_;  // by host: who is expected there
 };
 

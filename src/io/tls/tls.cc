@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/assert.h"
 #include "io/tls/tls_stream.h"
 
@@ -95,6 +97,12 @@ Result<std::unique_ptr<TlsContext>> TlsContext::ForClient(const TlsClientOptions
   std::unique_ptr<TlsContext> made(new TlsContext(context.release(), false));
   made->server_name_ = options.server_name;
   return made;
+}
+
+void TlsContext::Become(std::unique_ptr<TlsContext> other) {
+  std::swap(context_, other->context_);  // streams hold on to theirs
+  std::swap(server_, other->server_);
+  std::swap(server_name_, other->server_name_);
 }
 
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }

@@ -53,13 +53,17 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
+  // Connections from now on are those of another context: its certificates, its authorities. Those that there are go on
+  // as they began.
+  void Become(std::unique_ptr<TlsContext> other);
+
   // `loop` is the inner stream's, and outlives the result.
   std::unique_ptr<TlsStream> Wrap(Loop& loop, std::unique_ptr<Stream> inner) const;
 
  private:
   TlsContext(ssl_ctx_st* context, bool server) : context_(context), server_(server) {}
-  ssl_ctx_st* const context_;
-  const bool server_;
+  ssl_ctx_st* context_;
+  bool server_;
   std::string server_name_;
 };
 

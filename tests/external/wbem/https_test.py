@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clients_test import make_venv  # noqa: E402
+from client_venv import loud, with_pywbem
 
 ARGS = None
 STORAGE = "root/cimv2/storage/iscsitarget"
@@ -129,7 +129,7 @@ class Https(unittest.TestCase):
         return done.stdout
 
     def pywbem(self, user, password, act):
-        python = make_venv(ARGS.venv)
+        python = with_pywbem(ARGS.venv)
         if python is None:
             self.skipTest("pywbem cannot be installed")
         # Where these are set, python-requests takes them for the certificates to trust, whatever it is told.
@@ -160,7 +160,7 @@ class Https(unittest.TestCase):
 
     def test_wbemcli(self):
         if not shutil.which("wbemcli"):
-            print("SKIPPED LOUDLY: wbemcli is not installed", flush=True)
+            loud("wbemcli is not installed")
             self.skipTest("wbemcli is not installed")
         for password, status in (("mona-password", 0), ("wrong", 16)):
             done = subprocess.run(["wbemcli", "-cacert", self.certificate, "ein",
@@ -193,7 +193,7 @@ class Https(unittest.TestCase):
 
     def test_passwords_of_the_system(self):
         if not self.pam:
-            print("SKIPPED LOUDLY: lockstepd was built without PAM", flush=True)
+            loud("lockstepd was built without PAM")
             self.skipTest("lockstepd was built without PAM")
         self.lockstep("user", "add", "petra", "--role", "monitor", "--pam")
         self.assertIn("PAM", self.lockstep("user", "list"))
@@ -262,6 +262,33 @@ class Starts(unittest.TestCase):
         url = "https://" + self.start("--cim", "off", "--cim-https", "tcp:127.0.0.1:0").where["cim-https"]
         self.assertEqual(curl(url, "--cacert", os.path.join(self.folder, "ours.pem")), "401")
 
+    def test_a_certificate_is_read_anew_while_the_daemon_runs(self):
+        daemon = self.start("--cim", "off", "--cim-https", "tcp:127.0.0.1:0")
+        url = "https://" + daemon.where["cim-https"]
+        first = os.path.join(self.folder, "first.pem")
+        shutil.copy(self.certificate, first)
+        make_certificate(self.folder, "ours")
+        ours = os.path.join(self.folder, "ours.pem")
+        shutil.copy(ours, self.certificate)
+        self.reload(daemon, b"certificates are used as they were: [cim] the certificate and its key: key and")
+        self.assertEqual(curl(url, "--cacert", first), "401")
+        shutil.copy(os.path.join(self.folder, "ours.key"), os.path.join(self.folder, "data", "cim-key.pem"))
+        self.reload(daemon, b"the certificate's SHA-256 fingerprint is")
+        self.assertEqual(curl(url, "--cacert", ours), "401")
+        self.assertEqual(curl(url, "--cacert", first), "exit 60")  # cannot be verified
+        daemon.stop()
+
+    def reload(self, daemon, expected):
+        """Has the daemon read its certificates; returns when it has said what is expected of it."""
+        with open(os.path.join(self.folder, "log"), "rb") as log:
+            log.seek(0, os.SEEK_END)
+            daemon.process.send_signal(signal.SIGHUP)
+            said = b""
+            deadline = time.monotonic() + 30
+            while expected not in said and time.monotonic() < deadline:
+                said += log.read() or time.sleep(0.01) or b""
+        self.assertIn(expected, said)
+
     def test_anonymous_clients_are_served_on_loopback_if_allowed(self):
         daemon = self.start("--cim", "tcp:127.0.0.1:0", "--cim-https", "tcp:0.0.0.0:0", "--cim-anonymous", "monitor")
         port = daemon.where["cim-https"].rpartition(":")[2]
@@ -272,7 +299,7 @@ class Starts(unittest.TestCase):
         for address in addresses:
             self.assertEqual(curl(f"https://{address}:{port}/cimom", "-k"), "401")
         if not addresses:
-            print("SKIPPED LOUDLY: this machine has no IPv4 address but loopback", flush=True)
+            loud("this machine has no IPv4 address but loopback")
         daemon.stop()
         daemon = self.start("--cim", "tcp:127.0.0.1:0")
         self.assertEqual(curl(f"http://{daemon.where['cim']}/cimom"), "403")
@@ -285,6 +312,6 @@ if __name__ == "__main__":
         parser.add_argument(option, required=True)
     ARGS, rest = parser.parse_known_args()
     if not shutil.which("curl") or not shutil.which("openssl"):
-        print("SKIPPED LOUDLY: curl or openssl is not installed", flush=True)
+        loud("curl or openssl is not installed")
         sys.exit(0)
     unittest.main(argv=[sys.argv[0], *rest], verbosity=2)

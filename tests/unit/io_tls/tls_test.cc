@@ -261,6 +261,27 @@ TEST_F(Tls, AClientIsKnownByAVerifiedCertificateOnly) {
   }
 }
 
+TEST_F(Tls, AContextThatBecomesAnotherLeavesItsConnectionsAsTheyAre) {
+  MakeServer();
+  Connect();
+  const auto first = Client({});
+  Encrypt(*first);
+  client_.Send("before");
+  ASSERT_TRUE(Until([&] { return server_.received == "before"; }));
+  const KeyPair renewed = MakeIdentity("renewed");
+  server_context_->Become(*TlsContext::ForServer({renewed, ""}));
+  client_.Send(", and after");
+  ASSERT_TRUE(Until([&] { return server_.received == "before, and after"; }));
+  client_.stream.reset();
+  server_.stream.reset();
+  listener_.reset();
+  Connect();
+  const auto second = Client({renewed.certificate, "renewed", {}});
+  Encrypt(*second);
+  client_.Send("hello");
+  EXPECT_TRUE(Until([&] { return server_.received.ends_with("hello"); }));
+}
+
 TEST(TlsContext, RefusesWhatIsNoIdentity) {
   const KeyPair one = MakeIdentity("one"), other = MakeIdentity("other");
   EXPECT_FALSE(TlsContext::ForServer({{one.certificate, other.key}, ""}).ok());

@@ -96,11 +96,13 @@ class FakeListener {
   io::Duration delay{};  // before each answer
   std::vector<Taken> taken;
   size_t connections = 0;
+  std::string peer_name;    // whom the last connection with TLS that sent something showed itself as
   size_t most_at_once = 0;  // requests that had come before the first of them was answered
 
  private:
   struct Client {
     std::unique_ptr<io::Stream> stream;
+    const io::TlsStream* secure = nullptr;  // the stream, with TLS
     HttpConnection engine{HttpLimits{}};
     std::array<std::byte, 8192> input;
     std::string output, sending;  // what is still to be written, what is being
@@ -111,10 +113,14 @@ class FakeListener {
 
   void Accept(std::unique_ptr<io::Stream> stream) {
     ++connections;
-    if (tls != nullptr) stream = tls->Wrap(env_.loop(), std::move(stream));
     if (manner == Manner::kDrops) return;
     auto client = std::make_shared<Client>();
     client->stream = std::move(stream);
+    if (tls != nullptr) {
+      auto secure = tls->Wrap(env_.loop(), std::move(client->stream));
+      client->secure = secure.get();
+      client->stream = std::move(secure);
+    }
     client->id = connections;
     clients_.push_back(client);
     Read(*client);
@@ -122,6 +128,7 @@ class FakeListener {
   void Read(Client& client) {
     client.stream->Read(client.input, [this, &client](Result<size_t> n) {
       if (!n.ok() || *n == 0) return Forget(client);
+      if (client.secure != nullptr) peer_name = client.secure->peer_name();
       client.unanswered += CountRequests(std::string_view(reinterpret_cast<const char*>(client.input.data()), *n));
       most_at_once = std::max(most_at_once, client.unanswered);
       client.engine.Feed(std::span(client.input).first(*n));

@@ -283,6 +283,23 @@ TEST_F(Indications, ListenersThatShowATrustedCertificateAreReachedOverHttps) {
   }
 }
 
+TEST_F(Indications, WeShowWhoWeAreToListenersThatAsk) {
+  const io::KeyPair own = *io::MakeSelfSigned({"127.0.0.1"}, env_.clock().Wall());
+  const io::KeyPair node = *io::MakeSelfSigned({"node.example.org"}, env_.clock().Wall());
+  const auto asks = *io::TlsContext::ForServer({own, node.certificate});
+  for (const io::KeyPair& identity : {io::KeyPair(), node}) {
+    ASSERT_TRUE(transport_.Trust(own.certificate, identity).ok());
+    FakeListener listener(env_, 0);
+    listener.tls = asks.get();
+    const ObjectPath subscription = Subscribe(listener);
+    Born("x");
+    EXPECT_TRUE(RunUntilTaken(listener, 1));
+    EXPECT_EQ(listener.peer_name, identity.key.empty() ? "" : "node.example.org");
+    EXPECT_TRUE(Do(Operation::kDeleteInstance, subscription).status.ok());
+  }
+  EXPECT_FALSE(transport_.Trust(own.certificate, {own.certificate, node.key}).ok());
+}
+
 TEST_F(Indications, NobodyIsTrustedWhenADestinationOutlivesTheTrust) {
   const io::KeyPair own = *io::MakeSelfSigned({"127.0.0.1"}, env_.clock().Wall());
   const auto context = *io::TlsContext::ForServer({own, ""});
