@@ -30,7 +30,7 @@ constexpr T ToBig(T v) {
     return __builtin_bswap64(v);
 }
 
-// Appends fixed-width integers to `out`, which it does not own.
+// Appends integers, fixed-width but for Varint, to `out`, which it does not own.
 class Encoder {
  public:
   explicit Encoder(std::string& out) : out_(out) {}
@@ -42,6 +42,11 @@ class Encoder {
   Encoder& Big(T v) {
     v = ToBig(v);
     return Raw(&v, sizeof v);
+  }
+  // Seven bits a byte, the least first; the high bit says that more follow (LEB128): short for what is mostly small.
+  Encoder& Varint(uint64_t v) {
+    for (; v >= 0x80; v >>= 7) Little(static_cast<uint8_t>(v | 0x80));
+    return Little(static_cast<uint8_t>(v));
   }
   Encoder& Bytes(std::span<const uint8_t> b) { return Raw(b.data(), b.size()); }
   // A 32-bit little-endian length, then the bytes.
@@ -76,6 +81,20 @@ class Decoder {
   template <std::unsigned_integral T>
   T Big() {
     return ToBig(Little<T>());
+  }
+  // Not ok when it has more than 64 bits.
+  uint64_t Varint() {
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const auto byte = Little<uint8_t>();
+      const uint64_t bits = byte & 0x7f;
+      if (shift == 63 && bits > 1) break;
+      v |= bits << shift;
+      if (byte < 0x80) return ok_ ? v : 0;
+    }
+    ok_ = false;
+    in_ = {};
+    return 0;
   }
   void Bytes(std::span<uint8_t> to) { Take(to.data(), to.size()); }
   // Refuses lengths beyond `limit` before looking at the bytes.

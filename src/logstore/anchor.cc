@@ -73,6 +73,7 @@ std::string Anchor::Encode() const {
   for (const SegmentUse& s : segments) e.Little(s.segment).Little(s.live).Little(s.written);
   e.Little(static_cast<uint64_t>(holes.size()));
   for (const HoleRecord& h : holes) e.Little(h.birth).Little(h.layer).Little(h.block).Little(h.count);
+  out += times.bytes();
   return out;
 }
 
@@ -109,6 +110,9 @@ Result<Anchor> Anchor::Decode(std::string_view bytes) {
     a.holes.push_back(h);
   }
   if (!d.ok()) return damaged;
+  const std::span<const std::byte> times = d.View(d.remaining());
+  a.times = TimeMarkList(std::string(reinterpret_cast<const char*>(times.data()), times.size()));
+  LS_RETURN_IF_ERROR(a.times.ForEach([](const TimeMark&) { return Status(); }));
   return a;
 }
 

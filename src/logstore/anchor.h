@@ -15,6 +15,7 @@
 #include "io/disk.h"
 #include "logstore/index.h"
 #include "logstore/segment_table.h"
+#include "logstore/time_marks.h"
 
 namespace lockstep::logstore {
 
@@ -29,6 +30,7 @@ struct Anchor {
   bool swept = false;  // nothing was left to be swept, so all live blocks are such that somebody sees
   std::vector<SegmentUse> segments;  // in use, ascending; batches of the log count in these alone
   std::vector<HoleRecord> holes;
+  TimeMarkList times;  // when entries before the position were written, as far back as windows reach
 
   std::string Encode() const;
   // corrupted: not what Encode wrote.

@@ -289,6 +289,17 @@ Result<std::optional<TimeMark>> Index::MarkAfter(io::WallTime time) const {
   return MarkUnder(*it);
 }
 
+Result<std::vector<TimeMark>> Index::MarksBefore(io::WallTime time, size_t limit) const {
+  std::vector<TimeMark> marks;
+  const std::unique_ptr<rocksdb::Iterator> it(rep_->db->NewIterator(rep_->Reading()));
+  for (it->SeekForPrev(TimeKey({time.us - 1})); marks.size() < limit; it->Prev()) {
+    LS_ASSIGN_OR_RETURN(const std::optional<TimeMark> mark, MarkUnder(*it));
+    if (!mark) break;
+    marks.push_back(*mark);
+  }
+  return marks;
+}
+
 Result<std::optional<TimeMark>> Index::MarkOf(SequenceNumber at) const {
   // Both grow together, so halving the time finds the position.
   LS_ASSIGN_OR_RETURN(const auto first, MarkAfter({-1}));

@@ -151,6 +151,8 @@ class Index {
   // The last time mark not after `time`, and the first after it. Blocking.
   Result<std::optional<TimeMark>> MarkAt(io::WallTime time) const;
   Result<std::optional<TimeMark>> MarkAfter(io::WallTime time) const;
+  // The marks before `time`, the newest first, at most `limit`. Blocking.
+  Result<std::vector<TimeMark>> MarksBefore(io::WallTime time, size_t limit) const;
   // The last whose position is not behind `at`. Blocking.
   Result<std::optional<TimeMark>> MarkOf(SequenceNumber at) const;
   // nullopt for a new index. corrupted: also one whose rebuilding was not finished.

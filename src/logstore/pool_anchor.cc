@@ -5,6 +5,11 @@
 #include "logstore/pool.h"
 
 namespace lockstep::logstore {
+namespace {
+
+constexpr size_t kRecordsPerPage = 4096;  // records of the index at once
+
+}  // namespace
 
 AnchorLimit LogPool::LimitOfAnchor() const {
   if (!anchors_.newest()) return {};
@@ -64,8 +69,31 @@ Task<AnchorLimit> LogPool::RenewAnchor(const AfterFold& after) {
   co_return none ? AnchorLimit{kNow, kNoSegment, 0} : LimitOfAnchor();
 }
 
+namespace {
+
+// The newest, as many as are worth their room: with one a second, these are twelve days.
+constexpr uint64_t kMostTimes = 1 << 20;
+constexpr uint64_t kMostBytesOfATime = 20;
+// A smaller share of the pool than this the anchor may take for times; else only what its area has left.
+constexpr uint64_t kShareForTimes = 256;
+
+Status DescribeTimes(const Index& index, uint64_t room, TimeMarkList& times) {
+  io::WallTime before{INT64_MAX};
+  for (uint64_t count = 0; count < kMostTimes; count += kRecordsPerPage) {
+    LS_ASSIGN_OR_RETURN(const std::vector<TimeMark> marks, index.MarksBefore(before, kRecordsPerPage));
+    for (const TimeMark& mark : marks) {
+      if (times.bytes().size() + kMostBytesOfATime > room) return {};
+      times.AddOlder(mark);
+    }
+    if (marks.size() < kRecordsPerPage) break;
+    before = marks.back().time;
+  }
+  return {};
+}
+
+}  // namespace
+
 Status LogPool::DescribeFold(Anchor& anchor) {
-  constexpr size_t kPage = 4096;
   LS_ASSIGN_OR_RETURN(std::optional<Checkpoint> checkpoint, map_.index().LoadCheckpoint());
   LS_ASSERT(checkpoint && checkpoint->number == anchor.number);
   LS_ASSIGN_OR_RETURN(const Structure structure, Structure::Decode(checkpoint->structure));
@@ -78,16 +106,20 @@ Status LogPool::DescribeFold(Anchor& anchor) {
   Index::Batch forget;
   forget.PutHolesKnownFrom(anchor.holes_from);
   for (SequenceNumber from = 0;;) {
-    LS_ASSIGN_OR_RETURN(const std::vector<HoleRecord> holes, map_.index().Holes(from, kPage));
+    LS_ASSIGN_OR_RETURN(const std::vector<HoleRecord> holes, map_.index().Holes(from, kRecordsPerPage));
     for (const HoleRecord& hole : holes) {
       if (needed(hole))
         anchor.holes.push_back(hole);
       else
         forget.DropHole(hole.birth);
     }
-    if (holes.size() < kPage) break;
+    if (holes.size() < kRecordsPerPage) break;
     from = holes.back().birth + 1;
   }
+  const uint64_t area = kAreaBlocks * kBlockSize, others = anchor.Encode().size();
+  const bool segments = superblock_.segment_count >= kShareForTimes;
+  const uint64_t room = segments ? superblock_.segment_size : area - std::min(area, others);
+  LS_RETURN_IF_ERROR(DescribeTimes(map_.index(), room, anchor.times));
   return map_.index().Write(forget);
 }
 

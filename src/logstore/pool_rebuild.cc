@@ -21,6 +21,11 @@ Task<Status> LogPool::Rebuild(const Anchor& anchor) {
   begin.BeginRebuild();
   begin.PutHolesKnownFrom(anchor.holes_from);
   LS_CO_RETURN_IF_ERROR(map_.index().Write(begin));
+  LS_CO_RETURN_IF_ERROR(anchor.times.ForEach([this](const TimeMark& mark) {
+    Index::Batch batch;
+    batch.PutMark(mark);
+    return map_.index().Write(batch);
+  }));
   fold_number_ = std::max(anchor.number, superblock_.least_index);
   holes_from_ = anchor.holes_from;
   structure_.RestoreOwners(anchor.position.next);

@@ -35,6 +35,26 @@ TEST(Codec, RoundTripsAndTurnsBadAtTheEnd) {
   EXPECT_FALSE(in.ok());
 }
 
+TEST(Codec, WritesSmallNumbersShortAndRefusesTooLongOnes) {
+  for (const uint64_t v : {uint64_t{0}, uint64_t{127}, uint64_t{128}, uint64_t{300}, UINT64_MAX - 1, UINT64_MAX}) {
+    std::string out;
+    Encoder(out).Varint(v);
+    EXPECT_EQ(out.size(), v < 128 ? 1u : v <= 300 ? 2u : 10u);
+    Decoder in(out);
+    EXPECT_EQ(in.Varint(), v);
+    EXPECT_TRUE(in.ok() && in.remaining() == 0);
+    Decoder cut(std::string_view(out).substr(0, out.size() - 1));
+    EXPECT_EQ(cut.Varint(), 0u);
+    EXPECT_FALSE(cut.ok());
+  }
+  const std::string beyond = std::string(9, '\xff') + '\x02', endless(20, '\xff');
+  for (const std::string& bytes : {beyond, endless}) {
+    Decoder in(bytes);
+    EXPECT_EQ(in.Varint(), 0u);
+    EXPECT_FALSE(in.ok());
+  }
+}
+
 TEST(Codec, RefusesAStringLongerThanTheLimitOrTheInput) {
   std::string out;
   Encoder(out).String("0123456789");

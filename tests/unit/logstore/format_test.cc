@@ -5,6 +5,7 @@
 
 #include "logstore/map_record.h"
 #include "logstore/structure.h"
+#include "logstore/time_marks.h"
 #include "sim/random.h"
 
 namespace lockstep::logstore {
@@ -204,6 +205,29 @@ TEST(Structure, RoundTripsWindows) {
   // Cut short anywhere it is refused.
   const std::string bytes = s.Encode();
   for (size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(Structure::Decode(std::string_view(bytes).substr(0, n)).ok());
+}
+
+TEST(TimeMarks, RoundTripInFewBytesAndNothingElseIsRead) {
+  std::vector<TimeMark> marks;
+  for (uint64_t i = 0; i < 1000; ++i)
+    marks.push_back({{int64_t{1'800'000'000'000'000} - static_cast<int64_t>(i * 1'000'123)}, 90'000'000 - i * 777});
+  marks.push_back({marks.back().time, marks.back().at});
+  marks.push_back({{0}, 0});
+  TimeMarkList list;
+  for (const TimeMark& mark : marks) list.AddOlder(mark);
+  EXPECT_LT(list.bytes().size(), marks.size() * 6);
+  std::vector<TimeMark> back;
+  const auto take = [&back](const TimeMark& mark) {
+    back.push_back(mark);
+    return Status();
+  };
+  ASSERT_TRUE(TimeMarkList(list.bytes()).ForEach(take).ok());
+  EXPECT_EQ(back, marks);
+  const std::string& bytes = list.bytes();
+  EXPECT_FALSE(TimeMarkList(bytes.substr(0, bytes.size() - 1)).ForEach(take).ok());
+  std::string before_time_began = bytes;  // one more mark, a microsecond before zero
+  before_time_began += std::string("\x01\x00", 2);
+  EXPECT_EQ(TimeMarkList(before_time_began).ForEach(take).code(), Code::kCorrupted);
 }
 
 TEST(Structure, DropsALayerWhenNothingHoldsItAnyMore) {

@@ -328,6 +328,26 @@ TEST_F(Times, AreRightWithinASecondAlsoAfterPowerCuts) {
             Code::kInvalidState);
 }
 
+TEST_F(Times, AreThereAgainWhenTheIndexIsMadeAgain) {
+  Window({86'400, 0});
+  const VolumeId other{env_.random().NextUuid()};  // without a past: its overwritten blocks make segments free
+  ASSERT_TRUE(machine_->Apply({CreateVolume{other, 256 * kBlockSize}}).ok());
+  for (uint32_t tag = 1; tag <= 80; ++tag) {
+    Write(tag);
+    machine_->Pass(Seconds(0.1 * (tag % 17)));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(machine_->Write(other, 0, 256, tag).ok());
+  }
+  // Else the times could be found in the log itself.
+  ASSERT_GT(80 * 3 * 256 * kBlockSize, 2 * machine_->pool().Info().size);
+  const io::WallTime end = machine_->Wall();
+  machine_.reset();
+  const auto index = env_.files().List("index");
+  for (const std::string& name : *index) ASSERT_TRUE(env_.files().Remove("index/" + name).ok());
+  Start();
+  ASSERT_FALSE(HasFailure());
+  for (int64_t us = opened_.us; us < end.us; us += 700'000) ExpectRight({us});
+}
+
 TEST_F(Times, WithoutAWindowNothingIsNoted) {
   const SequenceNumber before = machine_->Last();
   for (uint32_t i = 1; i <= 5; ++i) {
