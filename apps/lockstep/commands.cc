@@ -20,6 +20,19 @@ CLI::App* AddCommand(CLI::App& family, const std::string& name, const std::strin
   return command;
 }
 
+CLI::App* AddCommandForOne(CLI::App& family, Cli& cli, const std::string& kind, const std::string& verb,
+                           const std::string& description, const std::string& examples, const Cli::Show& show) {
+  CLI::App* command = AddCommand(family, verb, description, examples);
+  auto name = std::make_shared<std::string>();
+  command->add_option(kind, *name, "Name or id")->required();
+  command->callback([&cli, kind, verb, name, show] { cli.Run(kind + "." + verb, {{kind, *name}}, show); });
+  return command;
+}
+
+void AddShow(CLI::App& family, Cli& cli, const std::string& kind, const Cli::Show& show, const std::string& examples) {
+  AddCommandForOne(family, cli, kind, "show", "Show everything about one " + kind, examples, show);
+}
+
 std::string CheckSize(const std::string& text) {
   const auto size = ParseSize(text);
   return size.ok() ? std::string() : size.status().message();

@@ -17,6 +17,7 @@ void AddExportCommands(CLI::App& app, Cli& cli);
 void AddGroupCommands(CLI::App& app, Cli& cli);
 void AddReplicaCommands(CLI::App& app, Cli& cli);
 void AddPointCommands(CLI::App& app, Cli& cli);
+void AddAspectCommands(CLI::App& app, Cli& cli);
 void AddJobCommands(CLI::App& app, Cli& cli);
 void AddUserCommands(CLI::App& app, Cli& cli);
 void AddNodeCommands(CLI::App& app, Cli& cli);
@@ -28,6 +29,12 @@ CLI::App* AddFamily(CLI::App& app, const std::string& name, const std::string& d
 // One that does something; `examples` are lines for its --help.
 CLI::App* AddCommand(CLI::App& family, const std::string& name, const std::string& description,
                      const std::string& examples);
+// One that names a single object, by name or id, and shows the answer: `kind` is the object's family and parameter, and
+// the method is "kind.verb".
+CLI::App* AddCommandForOne(CLI::App& family, Cli& cli, const std::string& kind, const std::string& verb,
+                           const std::string& description, const std::string& examples, const Cli::Show& show);
+// That of them which shows the object.
+void AddShow(CLI::App& family, Cli& cli, const std::string& kind, const Cli::Show& show, const std::string& examples);
 // For CLI::Option::check, so that a slip of the finger is a usage error: empty when the text is a size.
 std::string CheckSize(const std::string& text);
 

@@ -80,10 +80,7 @@ void AddGroupCommands(CLI::App& app, Cli& cli) {
     cli.Run("group.list", Json::object(), ShowGroups);
   });
 
-  CLI::App* show = AddCommand(*family, "show", "Show everything about one group", "  lockstep group show db");
-  auto shown = std::make_shared<std::string>();
-  show->add_option("group", *shown, "Name or id")->required();
-  show->callback([&cli, shown] { cli.Run("group.show", {{"group", *shown}}, ShowGroup); });
+  AddShow(*family, cli, "group", ShowGroup, "  lockstep group show db");
 
   CLI::App* modify = AddCommand(*family, "modify", "Change the name or the settings of a group",
                                 "  lockstep group modify db --name database --reserved-as source-only");
@@ -121,20 +118,6 @@ void AddPointCommands(CLI::App& app, Cli& cli) {
   list->callback([&cli, space] {
     cli.Run("point.list", *space ? Json{{"space", true}} : Json::object(), *space ? ShowPointSpaces : ShowPoints);
   });
-
-  CLI::App* aspect = AddFamily(app, "aspect", "Points with a name and no target volume");
-  AddCommand(*aspect, "list", "List the aspects", "  lockstep aspect list")->callback([&cli] {
-    cli.Run("aspect.list", Json::object(), ShowAspects);
-  });
-  CLI::App* show = AddCommand(*aspect, "show", "Show everything about one aspect", "  lockstep aspect show monday");
-  auto shown = std::make_shared<std::string>();
-  show->add_option("aspect", *shown, "Name or id")->required();
-  show->callback([&cli, shown] { cli.Run("aspect.show", {{"aspect", *shown}}, ShowAspect); });
-  CLI::App* remove = AddCommand(*aspect, "delete", "Forget an aspect; its point goes when nothing else holds it",
-                                "  lockstep aspect delete monday");
-  auto removed = std::make_shared<std::string>();
-  remove->add_option("aspect", *removed, "Name or id")->required();
-  remove->callback([&cli, removed] { cli.Run("aspect.delete", {{"aspect", *removed}}, ShowNothing); });
 }
 
 }  // namespace lockstep::cli

@@ -12,15 +12,6 @@ namespace lockstep::cli {
 
 namespace {
 
-// Adds a command that names one object and shows the answer.
-void AddShow(CLI::App& family, Cli& cli, const std::string& kind, std::string (*show)(const Json&),
-             const std::string& example) {
-  CLI::App* command = AddCommand(family, "show", "Show everything about one " + kind, example);
-  auto name = std::make_shared<std::string>();
-  command->add_option(kind, *name, "Name or id")->required();
-  command->callback([&cli, kind, name, show] { cli.Run(kind + ".show", {{kind, *name}}, show); });
-}
-
 void AddScrub(CLI::App& family, Cli& cli) {
   CLI::App* command = AddCommand(family, "scrub", "Read everything in a pool and compare it with its checksums",
                                  "  lockstep pool scrub main\n"
@@ -67,11 +58,8 @@ void AddDeviceCommands(CLI::App& pool, Cli& cli) {
     cli.Run("pool.add_device", params, ShowPool);
   });
 
-  CLI::App* grow = AddCommand(pool, "grow", "Take in what a pool's files or devices have become larger by",
-                              "  truncate -s 200G /srv/lockstep/main.pool && lockstep pool grow main");
-  auto grown = std::make_shared<std::string>();
-  grow->add_option("pool", *grown, "Name or id")->required();
-  grow->callback([&cli, grown] { cli.Run("pool.grow", {{"pool", *grown}}, ShowPool); });
+  AddCommandForOne(pool, cli, "pool", "grow", "Take in what a pool's files or devices have become larger by",
+                   "  truncate -s 200G /srv/lockstep/main.pool && lockstep pool grow main", ShowPool);
 
   CLI::App* remove = AddCommand(pool, "remove-device",
                                 "Empty a device of a pool and let it go, as a job, while it is used",
@@ -85,14 +73,6 @@ void AddDeviceCommands(CLI::App& pool, Cli& cli) {
     cli.RunJob("pool.remove_device", {{"pool", removed->pool}, {"device", removed->device}}, !removed->no_wait,
                ShowReplicaResult);
   });
-}
-
-void AddDelete(CLI::App& pool, Cli& cli) {
-  CLI::App* remove = AddCommand(pool, "delete", "Delete a pool without volumes; its devices are free then, files stay",
-                                "  lockstep pool delete old");
-  auto removed = std::make_shared<std::string>();
-  remove->add_option("pool", *removed, "Name or id")->required();
-  remove->callback([&cli, removed] { cli.Run("pool.delete", {{"pool", *removed}}, ShowDeletedPool); });
 }
 
 void AddMovingCommands(CLI::App& pool, Cli& cli) {
@@ -184,7 +164,8 @@ void AddPoolCommands(CLI::App& app, Cli& cli) {
   AddCheck(*pool, cli);
   AddDeviceCommands(*pool, cli);
   AddMovingCommands(*pool, cli);
-  AddDelete(*pool, cli);
+  AddCommandForOne(*pool, cli, "pool", "delete", "Delete a pool without volumes; its devices are free then, files stay",
+                   "  lockstep pool delete old", ShowDeletedPool);
 }
 
 void AddVolumeCommands(CLI::App& app, Cli& cli) {

@@ -41,6 +41,7 @@ int Main(int argc, char** argv) {
   AddGroupCommands(app, cli);
   AddReplicaCommands(app, cli);
   AddPointCommands(app, cli);
+  AddAspectCommands(app, cli);
   AddJobCommands(app, cli);
   AddUserCommands(app, cli);
   AddCompletionCommand(app);

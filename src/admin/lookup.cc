@@ -95,6 +95,19 @@ Result<catalog::RelationshipId> FindRelationship(const Control& control, std::st
   return InvalidArgument(fmt::format("\"{}\" is a group relationship; name one of its pairs", text));
 }
 
+Result<std::optional<catalog::VolumeId>> OptionalVolume(const Control& control,
+                                                        const std::optional<std::string>& text) {
+  if (!text) return std::optional<catalog::VolumeId>();
+  LS_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(control, *text));
+  return std::optional(view.record.id);
+}
+
+Result<std::optional<catalog::GroupId>> OptionalGroup(const Control& control, const std::optional<std::string>& text) {
+  if (!text) return std::optional<catalog::GroupId>();
+  LS_ASSIGN_OR_RETURN(const catalog::GroupRecord record, FindGroup(control, *text));
+  return std::optional(record.id);
+}
+
 Result<std::vector<catalog::VolumeId>> FindVolumes(const Control& control, const std::vector<std::string>& texts) {
   std::vector<catalog::VolumeId> ids;
   for (const std::string& text : texts) {

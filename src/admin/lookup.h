@@ -2,6 +2,7 @@
 // another is found by its id only). not-found names the kind and what was written.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,12 @@ Result<catalog::JobRecord> FindJob(const control::Control& control, std::string_
 Result<control::RelationshipRef> FindReplica(const control::Control& control, std::string_view text);
 // Only a relationship between two volumes.
 Result<catalog::RelationshipId> FindRelationship(const control::Control& control, std::string_view text);
+
+// Of one that may be named.
+Result<std::optional<catalog::VolumeId>> OptionalVolume(const control::Control& control,
+                                                        const std::optional<std::string>& text);
+Result<std::optional<catalog::GroupId>> OptionalGroup(const control::Control& control,
+                                                      const std::optional<std::string>& text);
 
 // All of them, in order; the first that is not found is the answer.
 Result<std::vector<catalog::VolumeId>> FindVolumes(const control::Control& control,

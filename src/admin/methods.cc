@@ -8,8 +8,8 @@ namespace {
 
 std::vector<std::span<const Method>> All() {
   return {NodeMethods(),          PoolMethods(),    VolumeMethods(), HistoryMethods(), GroupMethods(),
-          ReplicaCreateMethods(), ReplicaMethods(), PointMethods(),  JobMethods(),
-          UserMethods()};
+          ReplicaCreateMethods(), ReplicaMethods(), PointMethods(),  AspectMethods(),
+          JobMethods(),           UserMethods()};
 }
 
 }  // namespace

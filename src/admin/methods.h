@@ -63,6 +63,7 @@ std::span<const Method> GroupMethods();
 std::span<const Method> ReplicaCreateMethods();
 std::span<const Method> ReplicaMethods();
 std::span<const Method> PointMethods();
+std::span<const Method> AspectMethods();
 std::span<const Method> JobMethods();
 std::span<const Method> UserMethods();
 

@@ -1,4 +1,4 @@
-// group.*, point.* and aspect.*.
+// group.* and point.*.
 #include <nlohmann/json.hpp>
 
 #include "admin/fields.h"
@@ -135,31 +135,6 @@ Answer ListPoints(Context& context, Params params) {
   co_return list;
 }
 
-Answer ListAspects(Context& context, Params params) {
-  LS_CO_RETURN_IF_ERROR(Fields(*params).Finish());
-  const Renderer renderer(context.control);
-  Json list = Json::array();
-  for (const catalog::AspectRecord& record : context.control.Aspects()) list.push_back(renderer.Aspect(record));
-  co_return list;
-}
-
-Answer ShowAspect(Context& context, Params params) {
-  Fields fields(*params);
-  const std::string aspect = fields.String("aspect");
-  LS_CO_RETURN_IF_ERROR(fields.Finish());
-  LS_CO_ASSIGN_OR_RETURN(const catalog::AspectRecord record, FindAspect(context.control, aspect));
-  co_return Renderer(context.control).Aspect(record);
-}
-
-Answer DeleteAspect(Context& context, Params params) {
-  Fields fields(*params);
-  const std::string aspect = fields.String("aspect");
-  LS_CO_RETURN_IF_ERROR(fields.Finish());
-  LS_CO_ASSIGN_OR_RETURN(const catalog::AspectRecord record, FindAspect(context.control, aspect));
-  LS_CO_RETURN_IF_ERROR(co_await context.control.DeleteAspect(record.id));
-  co_return Json::object();
-}
-
 }  // namespace
 
 std::span<const Method> GroupMethods() {
@@ -172,10 +147,7 @@ std::span<const Method> GroupMethods() {
 }
 
 std::span<const Method> PointMethods() {
-  static constexpr Method kMethods[] = {{"point.list", ListPoints},
-                                        {"aspect.list", ListAspects},
-                                        {"aspect.show", ShowAspect},
-                                        {"aspect.delete", DeleteAspect}};
+  static constexpr Method kMethods[] = {{"point.list", ListPoints}};
   return kMethods;
 }
 

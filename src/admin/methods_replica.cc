@@ -29,16 +29,9 @@ Result<Json> ReplicaJson(const Control& control, const control::RelationshipRef&
 // Reads the filters that are given; a word that is none is recorded in `fields`.
 control::RelationshipFilter ReadFilter(Fields& fields) {
   control::RelationshipFilter filter;
-  const auto word = [&fields](std::string_view name, auto parse, auto& to) {
-    const auto text = fields.OptionalString(name);
-    if (!text) return;
-    const auto value = parse(*text);
-    if (value.ok()) to = *value;
-    else fields.Fail(name, "is wrong: " + value.status().message());
-  };
-  word("sync_type", ParseSyncType, filter.sync_type);
-  word("mode", ParseMode, filter.mode);
-  word("copy_state", ParseCopyState, filter.copy_state);
+  filter.sync_type = ReadSyncType(fields);
+  filter.mode = ReadMode(fields);
+  filter.copy_state = ReadCopyState(fields, "copy_state");
   return filter;
 }
 
@@ -96,7 +89,7 @@ Json ModifyJson(const Control& control, const control::ModifyResult& result,
   for (const catalog::AspectId id : result.settings_states) {
     if (const auto record = control.Aspect(id); record.ok()) aspects.push_back(renderer.Aspect(*record));
   }
-  return {{"job", result.job ? Json(result.job->ToString()) : Json(nullptr)},
+  return {{"job", JobJson(result.job)},
           {"synchronizations", std::move(left)},
           {"aspects", std::move(aspects)}};
 }

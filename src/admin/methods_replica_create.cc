@@ -13,17 +13,6 @@ using control::Control;
 
 namespace {
 
-Json JobJson(const std::optional<catalog::JobId>& job) { return job ? Json(job->ToString()) : Json(nullptr); }
-
-Json RelationshipsJson(const Control& control, const std::vector<catalog::RelationshipId>& ids) {
-  const Renderer renderer(control);
-  Json list = Json::array();
-  for (const catalog::RelationshipId id : ids) {
-    if (const auto view = control.Relationship(id); view.ok()) list.push_back(renderer.Relationship(*view));
-  }
-  return list;
-}
-
 Json GroupResultJson(const Control& control, const control::GroupReplicaResult& result) {
   const Renderer renderer(control);
   const auto view = control.GroupRelationship(result.synchronization);
@@ -31,21 +20,7 @@ Json GroupResultJson(const Control& control, const control::GroupReplicaResult& 
           {"synchronization", view.ok() ? renderer.GroupRelationship(*view) : Json(nullptr)},
           {"source_group", result.source_group ? renderer.GroupRef(*result.source_group) : Json(nullptr)},
           {"target_group", renderer.GroupRef(result.target_group)},
-          {"pairs", RelationshipsJson(control, result.pairs)}};
-}
-
-// The id of a named volume or group, when one is named.
-Result<std::optional<catalog::VolumeId>> OptionalVolume(const Control& control,
-                                                        const std::optional<std::string>& name) {
-  if (!name) return std::optional<catalog::VolumeId>();
-  LS_ASSIGN_OR_RETURN(const control::VolumeView view, FindVolume(control, *name));
-  return std::optional(view.record.id);
-}
-
-Result<std::optional<catalog::GroupId>> OptionalGroup(const Control& control, const std::optional<std::string>& name) {
-  if (!name) return std::optional<catalog::GroupId>();
-  LS_ASSIGN_OR_RETURN(const catalog::GroupRecord record, FindGroup(control, *name));
-  return std::optional(record.id);
+          {"pairs", renderer.Relationships(result.pairs)}};
 }
 
 Answer CreateElement(Context& context, Params params) {
@@ -80,7 +55,7 @@ Answer CreateList(Context& context, Params params) {
   const auto result = co_await context.control.CreateListReplica(std::move(request));
   if (!result.ok()) co_return result.status();
   Json json = {{"job", JobJson(result->job)},
-               {"synchronizations", RelationshipsJson(context.control, result->synchronizations)}};
+               {"synchronizations", Renderer(context.control).Relationships(result->synchronizations)}};
   co_return json;
 }
 

@@ -82,6 +82,8 @@ Json TimeJson(io::WallTime time) {
                      clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
 }
 
+Json JobJson(const std::optional<catalog::JobId>& job) { return job ? Json(job->ToString()) : Json(nullptr); }
+
 Json IdJson(const Uuid& id) {
   if (id.IsNil()) return nullptr;
   return id.ToString();
@@ -225,6 +227,14 @@ Json Renderer::Relationship(const control::RelationshipView& view) const {
           {"when_suspended", TimeJson(record.when_suspended)},
           {"when_synchronized", TimeJson(record.when_synchronized)},
           {"when_synced", TimeJson(record.when_synced)}};
+}
+
+Json Renderer::Relationships(const std::vector<catalog::RelationshipId>& ids) const {
+  Json list = Json::array();
+  for (const catalog::RelationshipId id : ids) {
+    if (const auto view = control_.Relationship(id); view.ok()) list.push_back(Relationship(*view));
+  }
+  return list;
 }
 
 Json Renderer::GroupRelationship(const control::GroupRelationshipView& view) const {

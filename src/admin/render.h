@@ -23,6 +23,7 @@ class Renderer {
   Json Export(const control::ExportView& view) const;
   Json Group(const catalog::GroupRecord& record) const;
   Json Relationship(const control::RelationshipView& view) const;
+  Json Relationships(const std::vector<catalog::RelationshipId>& ids) const;  // that exist
   Json GroupRelationship(const control::GroupRelationshipView& view) const;
   Json Point(const control::PointView& view) const;
   Json Aspect(const catalog::AspectRecord& record) const;
@@ -46,5 +47,6 @@ Json TimeJson(io::WallTime time);
 Json SpaceJson(const block::VolumeSpace& space);
 // The id as text, or null for nil.
 Json IdJson(const Uuid& id);
+Json JobJson(const std::optional<catalog::JobId>& job);  // its id, or null
 
 }  // namespace lockstep::admin

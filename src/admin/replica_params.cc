@@ -86,9 +86,11 @@ ReplicationSettings ReadSettings(Fields& fields, const Json& params) {
   return settings;
 }
 
-std::optional<catalog::CopyState> ReadWaitFor(Fields& fields) {
-  return ReadWord(fields, "wait_for_copy_state", ParseCopyState);
+std::optional<catalog::CopyState> ReadCopyState(Fields& fields, std::string_view name) {
+  return ReadWord(fields, name, ParseCopyState);
 }
+
+std::optional<catalog::CopyState> ReadWaitFor(Fields& fields) { return ReadCopyState(fields, "wait_for_copy_state"); }
 
 std::optional<uint16_t> ReadConsistency(Fields& fields) {
   const auto text = fields.OptionalString("consistency");
@@ -99,10 +101,19 @@ std::optional<uint16_t> ReadConsistency(Fields& fields) {
   return std::nullopt;
 }
 
+std::optional<catalog::SyncType> ReadSyncType(Fields& fields) { return ReadWord(fields, "sync_type", ParseSyncType); }
+
+std::optional<catalog::Mode> ReadMode(Fields& fields) { return ReadWord(fields, "mode", ParseMode); }
+
 control::ReplicaOptions ReadReplicaOptions(Fields& fields, const Json& params, const control::Control& control) {
+  control::ReplicaOptions options = ReadTargetOptions(fields, params, control);
+  if (const auto type = ReadSyncType(fields)) options.sync_type = *type;
+  options.mode = ReadMode(fields);
+  return options;
+}
+
+control::ReplicaOptions ReadTargetOptions(Fields& fields, const Json& params, const control::Control& control) {
   control::ReplicaOptions options;
-  if (const auto type = ReadWord(fields, "sync_type", ParseSyncType)) options.sync_type = *type;
-  options.mode = ReadWord(fields, "mode", ParseMode);
   options.settings = ReadSettings(fields, params);
   options.wait_for_copy_state = ReadWaitFor(fields);
   if (const auto pool = fields.OptionalString("target_pool")) {

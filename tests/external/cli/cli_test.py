@@ -292,11 +292,34 @@ class Commands(Case):
         self.do("replica", "create", "element", "db_1", "--name", "snap")
         self.assertIn(self.refuse(NOT_SUPPORTED, "replica", "modify", "failover", "snap")["name"], "not-supported")
 
-    def test_aspects_and_points_can_be_listed(self):
+    def test_aspects_of_a_volume(self):
         self.assertEqual(self.do("aspect", "list"), [])
         self.assertEqual(self.do("point", "list"), [])
-        self.refuse(NOT_FOUND, "aspect", "show", "none")
-        self.refuse(NOT_FOUND, "aspect", "delete", "none")
+        for command in ("show", "delete", "restore", "copy"):
+            self.refuse(NOT_FOUND, "aspect", command, "none")
+        made = self.do("aspect", "create", "monday", "--volume", "db_1")
+        self.assertEqual((made["name"], made["source_group"], made["state"]), ("monday", None, "Synchronized"))
+        self.assertEqual(self.do("aspect", "show", "monday"), made)
+        self.refuse(ALREADY_EXISTS, "aspect", "create", "monday", "--volume", "db_2")
+        self.refuse(INVALID_ARGUMENT, "aspect", "create", "without_a_source")
+        self.refuse(USAGE, "aspect", "create", "--volume", "db_1", "--group", "databases")
+        copied = self.do("aspect", "copy", "monday", "--names", "was_db_1", "--full-copy", "--wait")
+        self.assertEqual([r["target"]["name"] for r in copied["synchronizations"]], ["was_db_1"])
+        self.assertEqual([a["name"] for a in copied["aspects"]], ["monday"])
+        self.assertEqual(self.do("volume", "show", "was_db_1")["size"], 64 << 20)
+        self.assertEqual(self.do("aspect", "restore", "monday")["aspects"][0]["state"], "Restored")
+        self.assertEqual(self.do("aspect", "delete", "monday"), {})
+        self.assertEqual(self.do("aspect", "list"), [])
+
+    def test_aspects_of_groups(self):
+        self.do("group", "create", "others", "db_3")
+        for name, group in (("monday", "databases"), ("tuesday", "others")):
+            self.assertEqual(self.do("aspect", "create", name, "--group", group)["source_group"]["name"], group)
+        copied = self.do("aspect", "copy", "monday", "tuesday")
+        self.assertEqual(len(copied["synchronizations"]), 4)
+        self.assertEqual(len(self.do("volume", "list")), 7)
+        self.assertEqual([a["name"] for a in copied["aspects"]], ["monday", "tuesday"])
+        self.assertIn("monday", self.text("aspect", "restore", "monday"))
 
     def test_status_and_capabilities(self):
         status = self.do("status")
