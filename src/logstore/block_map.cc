@@ -61,6 +61,7 @@ Status BlockMap::FollowShortcut(const ChunkKey& key, uint16_t wanted, Index::Tie
 }
 
 void BlockMap::Forget(const std::vector<ChunkKey>& changed) {
+  ++forgotten_;
   for (const ChunkKey& key : changed) records_.Forget(key);
 }
 

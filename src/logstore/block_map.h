@@ -29,13 +29,19 @@ class BlockMap {
 
   // What a view of (layer, at) holds in the chunk: for each slot in `wanted` the newest version not after `at` of the
   // layer or of its ancestors, at their positions. Slots that nobody holds stay !exists(). kMemory: unavailable when
-  // the answer needs the disk; call Warm from an executor, then try again.
+  // the answer needs the disk: look it up on an executor, Learn what it found, and try again.
   Status Resolve(const Structure& structure, LayerId layer, SequenceNumber at, uint64_t chunk, uint16_t wanted,
                  Index::Tier tier, ChunkVersions& to);
   // The same without ancestors: what the layer itself holds now.
   Status ResolveOwn(LayerId layer, uint64_t chunk, uint16_t wanted, Index::Tier tier, ChunkVersions& to);
   // The records of these chunks are other ones now.
   void Forget(const std::vector<ChunkKey>& changed);
+  // An executor has read this record, after reading_since() was `since` here: the next Resolve need not look it up,
+  // unless records have changed meanwhile.
+  void Learn(uint64_t since, const ChunkKey& key, const ChunkVersions& record) {
+    if (since == forgotten_) records_.Put(key, record);
+  }
+  uint64_t reading_since() const { return forgotten_; }
 
   // Folding is three steps: freeze on the loop, Fold(frozen(), ...) on an executor, and Thaw on the loop when it is in
   // the index. REQUIRES: not folding.
@@ -56,7 +62,8 @@ class BlockMap {
   Status FollowShortcut(const ChunkKey& key, uint16_t wanted, Index::Tier tier, ChunkVersions& to);
 
   std::unique_ptr<Index> index_;
-  RecordCache records_;  // of lookups on the loop
+  RecordCache records_;     // of lookups on the loop
+  uint64_t forgotten_ = 0;  // calls of Forget
   ShortcutCache shortcuts_;
   std::unique_ptr<Overlay> active_, frozen_;
 };

@@ -86,11 +86,15 @@ Status Index::LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) co
 }
 
 Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const {
-  ChunkVersions current;
-  LS_RETURN_IF_ERROR(LookupRecord(key, tier, current));
+  ChunkVersions record;
+  LS_RETURN_IF_ERROR(LookupRecord(key, tier, record));
+  return LookupWith(record, key, at, tier, wanted, to);
+}
+
+Status Index::LookupWith(const ChunkVersions& record, const ChunkKey& key, SequenceNumber at, Tier tier,
+                         uint16_t& wanted, ChunkVersions& to) const {
   rocksdb::ReadOptions read = rep_->Reading();
   read.read_tier = tier == Tier::kMemory ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
-
   ChunkVersions found = {};
   const std::string lowest = HistoryKey(key.layer, key.chunk * kChunkBlocks, 0);
   const rocksdb::Slice bound(lowest);  // of a search backwards, as KeyRange has one
@@ -98,7 +102,7 @@ Status Index::Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t
   std::unique_ptr<rocksdb::Iterator> history;
   for (uint16_t left = wanted; left != 0; left &= static_cast<uint16_t>(left - 1)) {
     const int slot = std::countr_zero(left);
-    const Version& v = current[static_cast<size_t>(slot)];
+    const Version& v = record[static_cast<size_t>(slot)];
     if (v.exists() && v.birth <= at) {
       found[static_cast<size_t>(slot)] = v;
       continue;

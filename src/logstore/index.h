@@ -120,6 +120,9 @@ class Index {
   // Fills those slots of `to` whose bit is set in `wanted` and that the layer itself holds as of position `at`, and
   // clears their bits. kMemory: unavailable, with nothing changed, when the answer needs the disk.
   Status Lookup(const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted, ChunkVersions& to) const;
+  // The same for who has the chunk's record already, and needs its history.
+  Status LookupWith(const ChunkVersions& record, const ChunkKey& key, SequenceNumber at, Tier tier, uint16_t& wanted,
+                    ChunkVersions& to) const;
   // The record of a chunk as it is. kMemory as for Lookup.
   Status LookupRecord(const ChunkKey& key, Tier tier, ChunkVersions& to) const;
   // The records of `keys` as they are, in the same order. Blocking.

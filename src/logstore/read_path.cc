@@ -36,6 +36,12 @@ struct ReadPath::Op {
   std::vector<io::DiskRequest> disk;
   uint32_t outstanding = 0;
   Status status;
+
+  // While the index is asked on an executor.
+  int attempt = 0;
+  uint64_t since = 0;  // BlockMap::reading_since
+  ViewChain chain;
+  ReadRecords records;
   Op* next_free = nullptr;
 };
 
@@ -61,6 +67,9 @@ class BlockCursor {
 };
 
 constexpr int kLastAttempt = 2;
+// Lookups in the index that share one visit to the executor. Waking a thread costs as much as one that finds its table
+// in the page cache; one that has to wait for the disk keeps the others waiting.
+constexpr size_t kWarmedAtOnce = 4;
 
 }  // namespace
 
@@ -170,22 +179,46 @@ Status ReadPath::Plan(Op& op, int attempt) {
 }
 
 void ReadPath::Warm(Op& op, int attempt) {
-  // The index would have to wait for its disk. Let an executor do that: it brings the records into the cache, and the
-  // plan is made again. What changes meanwhile is seen by that plan, as if the read had come later.
-  ViewChain chain = ChainOf(pool_.structure(), op.layer, op.at);
-  const uint64_t first = op.request->offset / kBlockSize;
-  const uint64_t end = first + op.request->length / kBlockSize;
-  pool_.seams().executor.Run([this, &op, attempt, first, end, chain = std::move(chain), &index = pool_.map().index()] {
-    ChunkVersions ignored;
-    for (uint64_t b = first; b < end;) {
-      const uint64_t chunk = b / kChunkBlocks, next = std::min(end, (chunk + 1) * kChunkBlocks);
-      auto wanted = static_cast<uint16_t>(((1u << (next - b)) - 1) << b % kChunkBlocks);
-      // An error shows again, and is reported, when the plan is made.
-      if (!LookupView(index, chain, chunk, wanted, ignored).ok()) break;
-      b = next;
-    }
-    pool_.seams().loop.Post([this, &op, attempt] { Start(op, attempt + 1); });
-  });
+  // The index would have to wait for its disk. Let an executor do that: it brings the records, and the plan is made
+  // again. What changes meanwhile is seen by that plan, as if the read had come later.
+  op.attempt = attempt;
+  op.since = pool_.map().reading_since();
+  op.chain = ChainOf(pool_.structure(), op.layer, op.at);
+  op.records.clear();
+  to_warm_.push_back(&op);
+  if (to_warm_.size() == 1) pool_.seams().loop.Post([this] { StartWarming(); });
+}
+
+void ReadPath::StartWarming() {
+  for (size_t from = 0; from < to_warm_.size(); from += kWarmedAtOnce) {
+    const size_t to = std::min(to_warm_.size(), from + kWarmedAtOnce);
+    const auto begin = to_warm_.begin();
+    std::vector<Op*> ops(begin + static_cast<ptrdiff_t>(from), begin + static_cast<ptrdiff_t>(to));
+    pool_.seams().executor.Run([this, ops = std::move(ops)]() mutable {
+      for (Op* op : ops) LookUp(*op);
+      pool_.seams().loop.Post([this, ops = std::move(ops)] { EndWarming(ops); });
+    });
+  }
+  to_warm_.clear();
+}
+
+void ReadPath::LookUp(Op& op) const {
+  const uint64_t first = op.request->offset / kBlockSize, end = first + op.request->length / kBlockSize;
+  ChunkVersions ignored;
+  for (uint64_t b = first; b < end;) {
+    const uint64_t chunk = b / kChunkBlocks, next = std::min(end, (chunk + 1) * kChunkBlocks);
+    auto wanted = static_cast<uint16_t>(((1u << (next - b)) - 1) << b % kChunkBlocks);
+    // An error shows again, and is reported, when the plan is made.
+    if (!LookupView(pool_.map().index(), op.chain, chunk, wanted, ignored, &op.records).ok()) return;
+    b = next;
+  }
+}
+
+void ReadPath::EndWarming(const std::vector<Op*>& ops) {
+  for (Op* op : ops) {
+    for (const auto& [key, record] : op->records) pool_.map().Learn(op->since, key, record);
+    Start(*op, op->attempt + 1);
+  }
 }
 
 void ReadPath::SubmitRuns(Op& op) {

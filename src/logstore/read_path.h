@@ -56,6 +56,9 @@ class ReadPath {
   void Start(Op& op, int attempt);
   Status Plan(Op& op, int attempt);
   void Warm(Op& op, int attempt);
+  void StartWarming();
+  void LookUp(Op& op) const;  // on an executor
+  void EndWarming(const std::vector<Op*>& ops);
   void SubmitRuns(Op& op);
   void RunDone(Op& op);
   void Verify(Op& op);
@@ -64,6 +67,7 @@ class ReadPath {
   LogPool& pool_;
   std::vector<std::unique_ptr<Op>> ops_;
   Op* free_ = nullptr;
+  std::vector<Op*> to_warm_;  // in this turn of the loop
   uint64_t generation_ = 0;
   std::map<uint64_t, uint32_t> in_flight_;  // by generation; no zeroes
   struct Waiter {

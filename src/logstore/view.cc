@@ -51,9 +51,14 @@ Result<Version> VersionOf(const Index& index, const Holder& holder, uint64_t blo
   return Corrupted("a shortcut in the index leads nowhere; rebuild the index from the log");
 }
 
-Status LookupView(const Index& index, const ViewChain& chain, uint64_t chunk, uint16_t& wanted, ChunkVersions& to) {
+Status LookupView(const Index& index, const ViewChain& chain, uint64_t chunk, uint16_t& wanted, ChunkVersions& to,
+                  ReadRecords* records) {
   for (const LayerView& view : chain) {
-    LS_RETURN_IF_ERROR(index.Lookup({view.layer, chunk}, view.at, Index::Tier::kDisk, wanted, to));
+    const ChunkKey key{view.layer, chunk};
+    ChunkVersions record;
+    LS_RETURN_IF_ERROR(index.LookupRecord(key, Index::Tier::kDisk, record));
+    if (records) records->emplace_back(key, record);
+    LS_RETURN_IF_ERROR(index.LookupWith(record, key, view.at, Index::Tier::kDisk, wanted, to));
     if (wanted == 0) break;
     if (chunk >= view.shortcuts) continue;
     Shortcut shortcut;

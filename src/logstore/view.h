@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "logstore/index.h"
@@ -22,8 +23,13 @@ inline ViewChain ChainOf(const Structure& structure, LayerId layer, SequenceNumb
   return ChainOf(structure.layers(), layer, at);
 }
 
-// As Index::Lookup, for all of the chain; the blocks that nobody holds stay as they are. Blocking.
-Status LookupView(const Index& index, const ViewChain& chain, uint64_t chunk, uint16_t& wanted, ChunkVersions& to);
+// Records that have been read on the way.
+using ReadRecords = std::vector<std::pair<ChunkKey, ChunkVersions>>;
+
+// As Index::Lookup, for all of the chain; the blocks that nobody holds stay as they are. Adds the chain's records that
+// it reads to `records`, if that is not null. Blocking.
+Status LookupView(const Index& index, const ViewChain& chain, uint64_t chunk, uint16_t& wanted, ChunkVersions& to,
+                  ReadRecords* records = nullptr);
 
 // The version that the shortcut of a block leads to: its current one, or one of its history. `record` is the holder's
 // record of the chunk. corrupted: it leads nowhere.
