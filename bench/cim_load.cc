@@ -1,16 +1,19 @@
 // A load generator for CIM-XML: prepared requests over raw sockets, so that the client is not what is measured.
 //
 //   bench_cim_load --port=PORT [--pid=PID] [--work=get|enumerate|names|pull|associators] [--clients=1] [--seconds=2]
-//                  [--operations=0] [--batch=1000] [--https=no]
+//                  [--operations=0] [--batch=1000] [--https=no] [--awake=no]
 //   bench_cim_load --port=PORT --work=body --body=FILE --method=NAME --object=TEXT [...]
 //
 // Talks to bench_cim_server on 127.0.0.1; with `body`, to any CIM server: sends what is in the file, with this
 // CIMMethod and this CIMObject. Each client is one thread with one connection that is kept. With --operations each
 // client performs so many and ends, whatever --seconds says. `pull` opens an enumeration of all volumes and pulls
 // --batch at a time until it ends; that is one operation. With --https=yes, to a server with the same, everything goes
-// over TLS and each request brings the name and the password of the server's user. With --pid the processor time and
-// the memory of that process are measured too. Prints one line of JSON.
+// over TLS and each request brings the name and the password of the server's user. With --awake=yes
+// clients ask again and again whether the reply is there instead of sleeping until it is, so that what it takes to wake
+// them is not measured: for fewer clients than there are processors. With --pid the processor time and the memory of
+// that process are measured too. Prints one line of JSON.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -19,6 +22,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -90,7 +94,7 @@ std::string_view Between(std::string_view text, std::string_view from, std::stri
 // A connection, encrypted when there is a context.
 class Connection {
  public:
-  Connection(uint16_t port, SSL_CTX* context) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  Connection(uint16_t port, SSL_CTX* context, bool awake) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_port = htons(port);
@@ -98,9 +102,11 @@ class Connection {
     const int on = 1;
     if (::connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) Fail("cannot connect");
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (context == nullptr) return;
-    ssl_ = SSL_new(context);
-    if (ssl_ == nullptr || SSL_set_fd(ssl_, fd_) != 1 || SSL_connect(ssl_) != 1) Fail("the TLS handshake failed");
+    if (context != nullptr) {
+      ssl_ = SSL_new(context);
+      if (ssl_ == nullptr || SSL_set_fd(ssl_, fd_) != 1 || SSL_connect(ssl_) != 1) Fail("the TLS handshake failed");
+    }
+    if (awake) ::fcntl(fd_, F_SETFL, O_NONBLOCK);
   }
   ~Connection() {
     SSL_free(ssl_);
@@ -110,20 +116,34 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   ssize_t Send(const char* from, size_t size) {
-    return ssl_ ? SSL_write(ssl_, from, static_cast<int>(size)) : ::send(fd_, from, size, MSG_NOSIGNAL);
+    return Insist([&] {
+      return ssl_ ? SSL_write(ssl_, from, static_cast<int>(size)) : ::send(fd_, from, size, MSG_NOSIGNAL);
+    });
   }
   ssize_t Receive(char* to, size_t size) {
-    return ssl_ ? SSL_read(ssl_, to, static_cast<int>(size)) : ::recv(fd_, to, size, 0);
+    return Insist([&] { return ssl_ ? SSL_read(ssl_, to, static_cast<int>(size)) : ::recv(fd_, to, size, 0); });
   }
 
  private:
+  // Again until it has done something or failed.
+  template <typename Call>
+  ssize_t Insist(Call call) {
+    while (true) {
+      const ssize_t n = call();
+      if (n > 0) return n;
+      const int why = ssl_ ? SSL_get_error(ssl_, static_cast<int>(n)) : 0;
+      const bool later = ssl_ ? why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE : n < 0 && errno == EAGAIN;
+      if (!later) return n;
+    }
+  }
+
   const int fd_;
   SSL* ssl_ = nullptr;
 };
 
 class Client {
  public:
-  Client(uint16_t port, SSL_CTX* context) : connection_(port, context) {}
+  Client(uint16_t port, SSL_CTX* context, bool awake) : connection_(port, context, awake) {}
 
   // Sends a request and reads the reply. Of the body only its first and its last bytes are kept.
   void Exchange(const std::string& request) {
@@ -290,7 +310,7 @@ Status Run(const Arguments& arguments) {
   LS_ASSIGN_OR_RETURN(const uint64_t seconds, arguments.Number("seconds"));
   LS_ASSIGN_OR_RETURN(const uint64_t operations, arguments.Number("operations"));
   LS_ASSIGN_OR_RETURN(const uint64_t batch, arguments.Number("batch"));
-  const bool https = arguments.Text("https") == "yes";
+  const bool https = arguments.Text("https") == "yes", awake = arguments.Text("awake") == "yes";
   const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(https ? SSL_CTX_new(TLS_client_method()) : nullptr,
                                                                   &SSL_CTX_free);
   if (https) g_authorization = "Authorization: Basic YmVuY2g6YmVuY2ggcGFzc3dvcmQ=\r\n";
@@ -302,7 +322,7 @@ Status Run(const Arguments& arguments) {
   const auto start = Clock::now(), deadline = start + std::chrono::seconds(seconds);
   for (Outcome& outcome : outcomes)
     threads.emplace_back([&] {
-      Client client(static_cast<uint16_t>(port), context.get());
+      Client client(static_cast<uint16_t>(port), context.get(), awake);
       auto last = Clock::now();
       for (size_t turn = 0; operations ? turn < operations : last < deadline; ++turn) {
         outcome.bytes += Perform(client, work, turn);
@@ -350,7 +370,8 @@ int main(int argc, char** argv) {
                                                   {"body", "none"},
                                                   {"method", "none"},
                                                   {"object", "none"},
-                                                  {"https", "no"}});
+                                                  {"https", "no"},
+                                                  {"awake", "no"}});
   const Status status = arguments.ok() ? bench::Run(*arguments) : arguments.status();
   if (status.ok()) return 0;
   fmt::print(stderr, "bench_cim_load: {}\n", status.message());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "logstore/check_index.h"
 
@@ -92,6 +93,7 @@ Status IndexInspector::LoadAll() {
   LS_ASSIGN_OR_RETURN(const std::vector<LayerCounts> layers, index_.Layers());
   for (const LayerCounts& counts : layers) structure_.RestoreLayer(counts);
   for (const auto& [id, volume] : structure_.volumes()) tops_[volume.top] = id;
+  newest_retained_ = structure_.NewestRetainedOfLayers();
   LS_ASSIGN_OR_RETURN(const std::vector<SegmentCount> counts, index_.Segments());
   for (const SegmentCount& c : counts) {
     if (c.segment >= superblock_.segment_count)
@@ -247,14 +249,37 @@ void IndexInspector::CheckHoles(const std::vector<SegmentBatch>& batches) {
     const BatchHeader& h = batch.header;
     for (size_t i = 0; i < h.entries.size() && !h.moved(); ++i) {
       const SequenceNumber birth = h.birth(i);
-      const bool meant = h.entries[i].type == EntryType::kHole && structure_.HasLayer(h.entries[i].layer) &&
-                         birth >= *holes_from_ && birth < checkpoint_->position.next;
-      if (meant && !std::binary_search(hole_births_.begin(), hole_births_.end(), birth))
+      const Entry& hole = h.entries[i];
+      const bool meant = hole.type == EntryType::kHole && birth >= *holes_from_ && birth < checkpoint_->position.next;
+      // What came in its place may have gone with all that was written behind the last position that anybody sees.
+      if (!meant || !structure_.HasLayer(hole.layer) || !structure_.layer(hole.layer).Holds(birth, kNow)) continue;
+      const bool known = std::binary_search(hole_births_.begin(), hole_births_.end(), birth);
+      if (!known && !IsReplaced(hole, birth))
         complain_(fmt::format("index: entry {} discarded {} blocks of layer {} from block {} on, but the index does "
                               "not know of it",
-                              birth, h.entries[i].count, h.entries[i].layer, h.entries[i].block));
+                              birth, hole.count, hole.layer, hole.block));
     }
   }
+}
+
+bool IndexInspector::IsReplaced(const Entry& hole, SequenceNumber birth) const {
+  const auto holes = holes_.find(hole.layer);
+  const auto retained = newest_retained_.find(hole.layer);
+  const bool top = structure_.layer(hole.layer).tops != 0;
+  const SequenceNumber at = top || retained == newest_retained_.end() ? kNow : retained->second;
+  ChunkVersions shown;
+  uint64_t read = UINT64_MAX;  // the chunk that these are of
+  for (uint64_t b = hole.block; b < hole.block + hole.count; ++b) {
+    if (holes != holes_.end() && holes->second.NewestOver(b) > birth) continue;
+    const uint64_t chunk = b / kChunkBlocks;
+    if (chunk != std::exchange(read, chunk)) {
+      shown.fill({});
+      uint16_t wanted = UINT16_MAX;
+      if (!index_.Lookup({hole.layer, chunk}, at, Index::Tier::kDisk, wanted, shown).ok()) return false;
+    }
+    if (shown[b % kChunkBlocks].birth <= birth) return false;
+  }
+  return true;
 }
 
 Result<std::vector<IndexInspector::Unsupported>> IndexInspector::NotOnDevice() {

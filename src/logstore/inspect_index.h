@@ -71,6 +71,9 @@ class IndexInspector {
   Status LoadHoles();
   Status CheckMarks();
   void CheckHoles(const std::vector<SegmentBatch>& batches);
+  // Whether its layer's last viewer sees something newer in the place of all its blocks, so that it may have been
+  // forgotten (HolePruning).
+  bool IsReplaced(const Entry& hole, SequenceNumber birth) const;
   // `block.death`: as its batch says.
   Status LookAt(const MovedBlock& block, const Version& current, const std::set<uint64_t>& bad);
   void Confirm(const MovedBlock& block, uint32_t crc, bool old, const std::set<uint64_t>& bad);
@@ -83,6 +86,7 @@ class IndexInspector {
   std::optional<Checkpoint> checkpoint_;
   Structure structure_;
   std::unordered_map<LayerId, block::VolumeId> tops_;
+  std::unordered_map<LayerId, SequenceNumber> newest_retained_;
   std::unordered_map<uint32_t, SegmentCount> counts_;
   std::vector<uint32_t> mapped_;  // blocks of each segment, by walking the index
   uint64_t current_ = 0, history_ = 0;

@@ -250,6 +250,7 @@ class LogPool final : public block::Pool {
   ChangeStreams changes_;
   AnchorStore anchors_;
   SequenceNumber holes_from_ = 1;  // Anchor::holes_from
+  SequenceNumber holes_looked_at_ = 0;  // by HolePruning, for the last anchor
   bool anchor_due_ = false;        // the one that there is speaks of segments that leave
   std::set<uint32_t> suspects_;    // while rebuilding: Finder::suspects
   HistoryKeeper history_{*this};

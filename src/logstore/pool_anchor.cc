@@ -2,12 +2,14 @@
 // of, written when that fold has become durable.
 #include <algorithm>
 
+#include "logstore/hole_pruning.h"
 #include "logstore/pool.h"
 
 namespace lockstep::logstore {
 namespace {
 
-constexpr size_t kRecordsPerPage = 4096;  // records of the index at once
+constexpr size_t kRecordsPerPage = 4096;  // of the index
+constexpr size_t kHolesLookedAt = 1024;   // for each anchor: whether they are still needed
 
 }  // namespace
 
@@ -116,6 +118,10 @@ Status LogPool::DescribeFold(Anchor& anchor) {
     if (holes.size() < kRecordsPerPage) break;
     from = holes.back().birth + 1;
   }
+  HolePruning pruning(structure, anchor.holes);
+  pruning.DropCovered();
+  LS_ASSIGN_OR_RETURN(holes_looked_at_, pruning.DropOverwritten(map_.index(), holes_looked_at_, kHolesLookedAt));
+  for (const SequenceNumber birth : pruning.dropped()) forget.DropHole(birth);
   const uint64_t area = kAreaBlocks * kBlockSize, others = anchor.Encode().size();
   const bool segments = superblock_.segment_count >= kShareForTimes;
   const uint64_t room = segments ? superblock_.segment_size : area - std::min(area, others);

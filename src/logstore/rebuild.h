@@ -4,7 +4,7 @@
 // hole that is not later. If that is data, it is live, so it is in a segment that counts, and nothing later was. If it
 // is a hole (or nothing), older data of the block may still lie about in a segment that counts. Either the segment
 // says when that data died, which was not later than the hole; or it was written to the segment as living data, the
-// hole came after Anchor::written, and the anchor has it.
+// hole came after Anchor::written, and the anchor has it: what HolePruning takes out no such position shows.
 //
 // The data found is sorted by birth and goes through the same folds as if it were written anew, so history and all
 // counts come out as they were.

@@ -8,6 +8,7 @@
 
 #include "logstore/disk_io.h"
 #include "logstore/format.h"
+#include "logstore/index.h"
 #include "logstore/logstore.h"
 #include "logstore/segment_scan.h"
 #include "sim/await.h"
@@ -413,6 +414,55 @@ TEST_F(RebuiltIndex, WithHolesWhoseEntriesAreGone) {
   EXPECT_EQ(FirstByte(), std::byte{0});
   ASSERT_TRUE(Read(1000).ok());
   EXPECT_EQ(FirstByte(), std::byte{77});
+}
+
+TEST_F(RebuiltIndex, WithACloneThatWasDiscardedInForALongTime) {
+  constexpr uint64_t kBlocks = 160;
+  for (uint64_t i = 0; i < kBlocks; i += 8) ASSERT_TRUE(Write(2000 + i, 8, 77).ok());
+  const block::PointId before{env_.random().NextUuid()}, amid{env_.random().NextUuid()};
+  const block::VolumeId clone{env_.random().NextUuid()};
+  ASSERT_TRUE(Apply({block::TakePoint{before, {volume_id_}}, block::Clone{before, volume_id_, clone, 0}}).ok());
+  std::vector<uint8_t> model(kBlocks, 77), then;
+  sim::SimRandom random(3);
+  for (int round = 0; round < 60; ++round) {
+    volume_ = *pool_->OpenVolume(clone);
+    for (int i = 0; i < 20; ++i) {
+      const uint64_t first = random.Below(kBlocks - 8), count = 1 + random.Below(8);
+      const auto fill = static_cast<uint8_t>(random.OneIn(3) ? 1 + random.Below(200) : 0);
+      const auto op = fill == 0 ? block::Request::Op::kDiscard : block::Request::Op::kWrite;
+      ASSERT_TRUE(Do(op, 2000 + first, count, fill).ok());
+      std::fill_n(model.begin() + static_cast<ptrdiff_t>(first), count, fill);
+    }
+    if (round == 30) {
+      ASSERT_TRUE(Apply({block::TakePoint{amid, {clone}}}).ok());
+      then = model;
+    }
+    volume_ = *pool_->OpenVolume(volume_id_);
+    if (round % 5 == 4) ReuseSegments();  // which makes anchors
+  }
+  for (int i = 0; i < 3; ++i) ReuseSegments();
+  Close();
+  {
+    auto index = logstore::Index::Open(env_.files(), "index", {1 << 20, 8 << 20, &env_.background()}, env_.log());
+    ASSERT_TRUE(index.ok());
+    const auto holes = (*index)->Holes(0, 10'000);
+    ASSERT_TRUE(holes.ok());
+    EXPECT_LT(holes->size(), 2 * kBlocks) << "of about 800 discards";
+    EXPECT_GT(holes->size(), 20u) << "there is nothing to be got wrong";
+  }
+  LoseIndex();
+  ASSERT_TRUE(Open().ok());
+  ExpectContent();
+  const auto expect = [this](const std::vector<uint8_t>& state) {
+    for (uint64_t i = 0; i < state.size(); ++i) {
+      ASSERT_TRUE(Read(2000 + i).ok());
+      ASSERT_EQ(FirstByte(), std::byte{state[i]}) << i;
+    }
+  };
+  volume_ = *pool_->OpenVolume(clone);
+  expect(model);
+  volume_ = *pool_->OpenPoint(amid, clone);
+  expect(then);
 }
 
 TEST_F(RebuiltIndex, OfAFullPoolWhichCanThenBeEmptied) {
