@@ -30,6 +30,8 @@ WORKS = [
     Work("the same into new volumes", "--op=write --fill=0", "1.5 x fio, 0.4 of the limit", Cell(True, True, 4096, 32)),
     Work("the same, 80 % full, steady state", "--op=write --volume=3200M --age=2G --seconds=5", "0.7 x fio",
          Cell(True, True, 4096, 32)),
+    Work("the same, 95 % full", "--op=write --volume=3891M --age=512M --seconds=5", "goes on",
+         Cell(True, True, 4096, 32)),
     Work("random 4 KiB reads, depth 32, index 10 x its cache",
          "--op=read --volume=2G --age=1500M --cache=1M --memtable=1M", "0.8 x fio", Cell(False, True, 4096, 32)),
     Work("sequential 1 MiB writes", "--op=write --pattern=sequential --block=1M", "0.9 x fio",

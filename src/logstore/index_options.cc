@@ -13,6 +13,7 @@ namespace lockstep::logstore {
 namespace {
 
 constexpr double kForTrees = 0.5;     // of the cache: what index and filters may keep data blocks from
+constexpr double kForFilters = 0.05;  // of a memtable
 constexpr int kMostOpenTables = 512;  // of 64 MiB mostly; each takes some KiB of the cache while it is open
 
 // RocksDB's own messages, from warnings up, in our log.
@@ -38,6 +39,9 @@ rocksdb::Options DbOptions(rocksdb::Env* env, const IndexOptions& options, Log& 
   o.create_if_missing = true;
   o.info_log = std::make_shared<ForwardingLogger>(log);
   o.write_buffer_size = options.memtable_bytes;
+  // Most records that are asked for are not in a memtable, and searching it is half of a lookup that has to go on.
+  o.memtable_whole_key_filtering = true;
+  o.memtable_prefix_bloom_size_ratio = kForFilters;
   o.compression = rocksdb::kNoCompression;  // checksums and addresses do not compress
   o.max_background_jobs = 2;
   o.level_compaction_dynamic_level_bytes = true;
