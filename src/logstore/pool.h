@@ -194,7 +194,7 @@ class LogPool final : public block::Pool {
   // one that is kept on a device that leaves.
   Task<void> DescribeAnchor(const FoldPlan& plan, AfterFold& after);
   // When that fold is durable, in the turn of a checkpoint. Answers from where on the log has to stay.
-  Task<AnchorLimit> RenewAnchor(const AfterFold& after);
+  Task<AnchorLimit> RenewAnchor(AfterFold& after);
   AnchorLimit LimitOfAnchor() const;
   bool NeedsAnchor(const FoldPlan& plan) const;
   // On an executor: the structure and the holes as of the last fold; forgets holes that nobody can need any more.

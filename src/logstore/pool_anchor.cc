@@ -11,6 +11,13 @@ namespace {
 constexpr size_t kRecordsPerPage = 4096;  // of the index
 constexpr size_t kHolesLookedAt = 1024;   // for each anchor: whether they are still needed
 
+// What the anchor's area has left beside the rest of the anchor.
+size_t AreaLeft(Anchor anchor) {
+  anchor.times = {};
+  const size_t area = kAreaBlocks * kBlockSize;
+  return area - std::min(area, anchor.Encode().size());
+}
+
 }  // namespace
 
 AnchorLimit LogPool::LimitOfAnchor() const {
@@ -51,10 +58,15 @@ Task<void> LogPool::DescribeAnchor(const FoldPlan& plan, AfterFold& after) {
     after.anchor = described;
 }
 
-Task<AnchorLimit> LogPool::RenewAnchor(const AfterFold& after) {
+Task<AnchorLimit> LogPool::RenewAnchor(AfterFold& after) {
   if (!after.wants_anchor || exported_ || !table_failure_.ok()) co_return LimitOfAnchor();
   Status anchored = after.anchor.status();
   if (anchored.ok()) anchored = co_await anchors_.Write(*after.anchor, segments_);
+  if (anchored.code() == Code::kNoSpace && after.anchor.ok() && !after.anchor->times.empty()) {
+    // Times that a rebuilding would not know are better than none that could be done.
+    after.anchor->times = after.anchor->times.Newest(AreaLeft(*after.anchor));
+    anchored = co_await anchors_.Write(*after.anchor, segments_);
+  }
   const bool none = anchored.code() == Code::kNoSpace;
   if (none) {
     // Better a pool that can be written than one whose index can be rebuilt.
@@ -75,7 +87,6 @@ namespace {
 
 // The newest, as many as are worth their room: with one a second, these are twelve days.
 constexpr uint64_t kMostTimes = 1 << 20;
-constexpr uint64_t kMostBytesOfATime = 20;
 // A smaller share of the pool than this the anchor may take for times; else only what its area has left.
 constexpr uint64_t kShareForTimes = 256;
 
@@ -84,7 +95,7 @@ Status DescribeTimes(const Index& index, uint64_t room, TimeMarkList& times) {
   for (uint64_t count = 0; count < kMostTimes; count += kRecordsPerPage) {
     LS_ASSIGN_OR_RETURN(const std::vector<TimeMark> marks, index.MarksBefore(before, kRecordsPerPage));
     for (const TimeMark& mark : marks) {
-      if (times.bytes().size() + kMostBytesOfATime > room) return {};
+      if (times.bytes().size() + TimeMarkList::kMostBytesOfOne > room) return {};
       times.AddOlder(mark);
     }
     if (marks.size() < kRecordsPerPage) break;
@@ -122,9 +133,8 @@ Status LogPool::DescribeFold(Anchor& anchor) {
   pruning.DropCovered();
   LS_ASSIGN_OR_RETURN(holes_looked_at_, pruning.DropOverwritten(map_.index(), holes_looked_at_, kHolesLookedAt));
   for (const SequenceNumber birth : pruning.dropped()) forget.DropHole(birth);
-  const uint64_t area = kAreaBlocks * kBlockSize, others = anchor.Encode().size();
   const bool segments = superblock_.segment_count >= kShareForTimes;
-  const uint64_t room = segments ? superblock_.segment_size : area - std::min(area, others);
+  const size_t room = segments ? superblock_.segment_size : AreaLeft(anchor);
   LS_RETURN_IF_ERROR(DescribeTimes(map_.index(), room, anchor.times));
   return map_.index().Write(forget);
 }

@@ -17,6 +17,16 @@ void TimeMarkList::AddOlder(const TimeMark& mark) {
   last_ = mark;
 }
 
+TimeMarkList TimeMarkList::Newest(size_t most_bytes) const {
+  TimeMarkList newest;
+  (void)ForEach([&](const TimeMark& mark) {
+    if (newest.bytes_.size() + kMostBytesOfOne > most_bytes) return Cancelled("they are full");
+    newest.AddOlder(mark);
+    return Status();
+  });
+  return newest;
+}
+
 Status TimeMarkList::ForEach(const std::function<Status(const TimeMark&)>& visit) const {
   Decoder d(bytes_);
   TimeMark mark;

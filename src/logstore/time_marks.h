@@ -13,6 +13,8 @@ namespace lockstep::logstore {
 
 class TimeMarkList {
  public:
+  static constexpr size_t kMostBytesOfOne = 20;
+
   TimeMarkList() = default;
   explicit TimeMarkList(std::string bytes) : bytes_(std::move(bytes)) {}
 
@@ -20,6 +22,9 @@ class TimeMarkList {
   void AddOlder(const TimeMark& mark);
   // In the order in which they were added. corrupted: not what AddOlder wrote, or the visitor's error.
   Status ForEach(const std::function<Status(const TimeMark&)>& visit) const;
+
+  // The newest of them, as many as surely fit into so many bytes.
+  TimeMarkList Newest(size_t most_bytes) const;
 
   bool empty() const { return bytes_.empty(); }
   const std::string& bytes() const { return bytes_; }

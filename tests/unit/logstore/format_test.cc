@@ -223,6 +223,14 @@ TEST(TimeMarks, RoundTripInFewBytesAndNothingElseIsRead) {
   };
   ASSERT_TRUE(TimeMarkList(list.bytes()).ForEach(take).ok());
   EXPECT_EQ(back, marks);
+  for (const size_t room : {0u, 20u, 100u, 100'000u}) {
+    back.clear();
+    const TimeMarkList newest = list.Newest(room);
+    ASSERT_TRUE(newest.ForEach(take).ok());
+    EXPECT_LE(newest.bytes().size(), room);
+    EXPECT_GE(back.size(), std::min(marks.size(), room / TimeMarkList::kMostBytesOfOne));
+    EXPECT_TRUE(std::equal(back.begin(), back.end(), marks.begin()));
+  }
   const std::string& bytes = list.bytes();
   EXPECT_FALSE(TimeMarkList(bytes.substr(0, bytes.size() - 1)).ForEach(take).ok());
   std::string before_time_began = bytes;  // one more mark, a microsecond before zero
