@@ -93,7 +93,6 @@ Status IndexInspector::LoadAll() {
   LS_ASSIGN_OR_RETURN(const std::vector<LayerCounts> layers, index_.Layers());
   for (const LayerCounts& counts : layers) structure_.RestoreLayer(counts);
   for (const auto& [id, volume] : structure_.volumes()) tops_[volume.top] = id;
-  newest_retained_ = structure_.NewestRetainedOfLayers();
   LS_ASSIGN_OR_RETURN(const std::vector<SegmentCount> counts, index_.Segments());
   for (const SegmentCount& c : counts) {
     if (c.segment >= superblock_.segment_count)
@@ -264,9 +263,8 @@ void IndexInspector::CheckHoles(const std::vector<SegmentBatch>& batches) {
 
 bool IndexInspector::IsReplaced(const Entry& hole, SequenceNumber birth) const {
   const auto holes = holes_.find(hole.layer);
-  const auto retained = newest_retained_.find(hole.layer);
-  const bool top = structure_.layer(hole.layer).tops != 0;
-  const SequenceNumber at = top || retained == newest_retained_.end() ? kNow : retained->second;
+  const Layer& layer = structure_.layer(hole.layer);
+  const SequenceNumber at = layer.tops != 0 ? kNow : layer.NewestRetained();
   ChunkVersions shown;
   uint64_t read = UINT64_MAX;  // the chunk that these are of
   for (uint64_t b = hole.block; b < hole.block + hole.count; ++b) {

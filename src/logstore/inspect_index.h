@@ -86,7 +86,6 @@ class IndexInspector {
   std::optional<Checkpoint> checkpoint_;
   Structure structure_;
   std::unordered_map<LayerId, block::VolumeId> tops_;
-  std::unordered_map<LayerId, SequenceNumber> newest_retained_;
   std::unordered_map<uint32_t, SegmentCount> counts_;
   std::vector<uint32_t> mapped_;  // blocks of each segment, by walking the index
   uint64_t current_ = 0, history_ = 0;

@@ -220,9 +220,7 @@ const PointRecord* Structure::Find(PointId id) const {
 std::unordered_map<LayerId, SequenceNumber> Structure::NewestRetainedOfLayers() const {
   std::unordered_map<LayerId, SequenceNumber> newest;
   for (const auto& [id, layer] : layers_)
-    if (!layer.retained.empty() || layer.keeps())
-      newest.emplace(id, std::max(layer.retained.empty() ? 0 : layer.retained.back(),
-                                  layer.keeps() ? layer.keep_to : 0));
+    if (!layer.retained.empty() || layer.keeps()) newest.emplace(id, layer.NewestRetained());
   for (const LayerId id : sweep_.dropped) newest.emplace(id, kNow);
   for (const DeathSpan& f : sweep_.forgotten) newest[f.layer] = kNow;
   return newest;

@@ -58,6 +58,10 @@ struct Layer {
   bool Keeps(SequenceNumber from, SequenceNumber to) const {
     return keeps() && to > keep_from && std::max(from, keep_from) <= std::min(to - 1, keep_to);
   }
+  // 0: none is.
+  SequenceNumber NewestRetained() const {
+    return std::max(retained.empty() ? 0 : retained.back(), keeps() ? keep_to : 0);
+  }
   // Whether some retained position p satisfies from <= p < to: a version that lived in [from, to) is still visible.
   bool Retains(SequenceNumber from, SequenceNumber to) const;
   // Whether anything sees a version that lived in [birth, death); death == kNow: it has not been replaced.

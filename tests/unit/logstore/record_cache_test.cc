@@ -1,9 +1,11 @@
-// The caches of decoded records and shortcuts.
+// The caches of decoded records and shortcuts, and what may be put into them.
 #include "logstore/record_cache.h"
 
 #include <gtest/gtest.h>
 
+#include "logstore/block_map.h"
 #include "logstore/shortcut_cache.h"
+#include "sim/env.h"
 
 namespace lockstep::logstore {
 namespace {
@@ -40,6 +42,39 @@ TEST(RecordCache, KnowsWhereThereIsNoRecordAndWhenThereIsOneAgain) {
   EXPECT_EQ(*cache.Find({1, 3}), ChunkVersions());
   cache.Forget({1, 3});
   EXPECT_EQ(cache.Find({1, 3}), nullptr);
+}
+
+// An executor has read a record; before the loop hears of it, a fold writes another one.
+TEST(BlockMap, LearnsNoRecordThatMayHaveChangedSinceItWasRead) {
+  sim::SimEnv env(1);
+  ASSERT_TRUE(env.files().CreateDirectory("index").ok());
+  BlockMap map(*Index::Open(env.files(), "index", {1 << 20, 8 << 20, &env.background()}, env.log()), 1 << 20);
+  const ChunkKey key{1, 2};
+  const auto write = [&](SequenceNumber birth) {
+    ChunkVersions versions = {};
+    versions[7] = {birth, 1000, 0xabcd};
+    Index::Batch batch;
+    batch.PutChunk(key, versions);
+    ASSERT_TRUE(map.index().Write(batch).ok());
+  };
+  const auto birth = [&] {
+    ChunkVersions found = {};
+    EXPECT_TRUE(map.ResolveOwn(key.layer, key.chunk, 1u << 7, Index::Tier::kMemory, found).ok());
+    return found[7].birth;
+  };
+  write(42);
+  const uint64_t since = map.reading_since();
+  ChunkVersions read;
+  ASSERT_TRUE(map.index().LookupRecord(key, Index::Tier::kDisk, read).ok());
+  write(43);
+  map.Learn(since, key, read);  // the fold has not ended, so its overlay is in front
+  EXPECT_EQ(birth(), 42u) << "it was learned";
+  map.Forget({key});
+  EXPECT_EQ(birth(), 43u);
+  write(44);
+  map.Forget({key});
+  map.Learn(since, key, read);
+  EXPECT_EQ(birth(), 44u);
 }
 
 TEST(ShortcutCache, AnswersWhatWasPutOrNothing) {
