@@ -181,7 +181,7 @@ class Pool {
   // Moves everything elsewhere, while I/O goes on, then forgets the device and lets its disk go. no-space: the others
   // are too small. invalid-state: it is the only one. cancelled: `go_on` said so, or the pool is being closed. After
   // an error the device is in use as before; but after a pause, and when the pool was closed or has failed meanwhile,
-  // it stays half emptied (DeviceInfo::draining) until this is called again.
+  // it stays half emptied (DeviceInfo::draining) until this is called again, or until opening needs its room.
   virtual Task<Status> RemoveDevice(DeviceId device, DrainOptions options);
   virtual std::vector<DeviceInfo> Devices() const { return {}; }
   // Takes leave of the pool: everything is durable, nothing is accepted any more, and the pool does not open again

@@ -153,6 +153,7 @@ class LogPool final : public block::Pool {
   Task<Status> Rebuild(const Anchor& anchor);
   Task<Status> FinishRebuild();
   Task<Status> LeaveSegmentsFree();
+  Task<Status> KeepRoom();
   // Segments whose blocks all have good copies elsewhere, those with the fewest first.
   Task<Result<std::vector<uint32_t>>> EasiestToLeave(uint32_t most);
   bool IsGoodCopy(const FoundRecord& f) const;

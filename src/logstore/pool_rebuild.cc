@@ -132,6 +132,18 @@ Task<Status> LogPool::LeaveSegmentsFree() {
   co_return Status();
 }
 
+// What was left free may be on devices that are being emptied. Where the others have no room for the cleaner's reserve,
+// a device that is being emptied is in use again, as after any removal for which there is no room.
+Task<Status> LogPool::KeepRoom() {
+  const std::vector<DeviceRecord> devices = table_.devices;
+  for (const DeviceRecord& device : devices) {
+    const SpaceMarks marks = SpaceMarks::For(superblock_.segment_size, segments_.usable());
+    if (segments_.free_count() > marks.cleaner_reserve + marks.structure_reserve) break;
+    if (device.draining) LS_CO_RETURN_IF_ERROR(co_await StopDraining(device.id));
+  }
+  co_return Status();
+}
+
 Task<Result<std::vector<uint32_t>>> LogPool::EasiestToLeave(uint32_t most) {
   std::unordered_map<uint32_t, uint32_t> movable;  // blocks that live in a segment and could live in another one
   NewestRetained everything;

@@ -87,6 +87,7 @@ Task<Status> LogPool::Recover(const Anchor* anchor) {
   for (const DeviceRecord& device : table_.devices)
     for (const SegmentRange& r : device.ranges)
       if (device.draining) segments_.Drain(r.first, r.count);
+  if (anchor) LS_CO_RETURN_IF_ERROR(co_await KeepRoom());
   Resized();
   writer_.Start(replay_position_, LS_PLANTED(3) ? 1 : seams_.random.Next64());
   writer_.OnProgress([this] { changes_.Progress(); });
